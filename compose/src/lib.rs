@@ -1,0 +1,1 @@
+//! Compose files to swarm specs, as the Docker CLI reads them.

@@ -1,0 +1,1 @@
+//! One recipe against one swarm: engine, source, probes, edge.

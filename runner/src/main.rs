@@ -1,0 +1,2 @@
+//! The binary `simmer`.
+fn main() {}
