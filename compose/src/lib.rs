@@ -1,1 +1,12 @@
 //! Compose files to swarm specs, as the Docker CLI reads them.
+
+mod load;
+pub mod model;
+mod problem;
+mod size;
+mod time;
+mod yaml;
+
+pub use load::{Interpolation, LoadInput, Loaded, Source, load};
+pub use model::Model;
+pub use problem::{Place, Problem, Problems};
