@@ -1,1 +1,19 @@
-//! Words and decisions.
+//! Words and decisions of Simmer: facts in, decisions out. No I/O, no clock, no async.
+
+pub mod cause;
+pub mod event;
+pub mod level;
+pub mod life;
+pub mod names;
+pub mod plan;
+pub mod release;
+pub mod settle;
+pub mod tier;
+pub mod verdict;
+
+pub use cause::{Cause, Fault};
+pub use event::{Event, What};
+pub use names::{Domain, RecipeName, RunId, StackName};
+pub use release::{Release, Version};
+pub use tier::Tier;
+pub use verdict::Verdict;

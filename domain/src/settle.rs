@@ -1,0 +1,498 @@
+//! Settled or not: judged by us from what the engine shows, never by sleeping (DESIGN 4).
+//!
+//! The harness turns inspections into an [`Observation`]; [`judge`] turns that into a [`Standing`].
+//! Both know nothing of each other's clock: times come in as values.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::Cause;
+
+/// What the engine shows of one stack at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    pub services: Vec<ServiceSeen>,
+}
+
+/// One service as inspected, with the tasks that belong to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSeen {
+    /// The service's name in the recipe, without the stack's.
+    pub name: String,
+    pub mode: Mode,
+    pub spec: SpecSeen,
+    pub update: Update,
+    /// What the engine says of the update, or of why tasks cannot be placed. Empty when it says nothing.
+    pub message: String,
+    /// Whether its tasks run a healthcheck that is not `NONE`.
+    pub healthcheck: bool,
+    /// Whether a task that leaves with code 0 is done: restart condition `none` or `on-failure`, or a job.
+    pub may_complete: bool,
+    pub tasks: Vec<TaskSeen>,
+}
+
+/// How many tasks are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Replicated {
+        replicas: u64,
+    },
+    /// One on each node that the constraints allow.
+    Global {
+        nodes: u64,
+    },
+    /// A job: done after this many completions (a global job: one for each node).
+    Job {
+        completions: u64,
+    },
+}
+
+/// Whether the service still holds the spec that we applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecSeen {
+    Ours,
+    /// Another apply's spec, the previous one as far as we know: swarm put it back.
+    Previous,
+    /// Neither ours nor the previous one: somebody else changed it.
+    Foreign,
+    /// The service is not there.
+    Absent,
+}
+
+/// The engine's update status. One that began before our apply counts as `None`: an old
+/// `rollback_completed` stays on a service for ever (engine.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    None,
+    Updating,
+    Paused,
+    Completed,
+    RollbackStarted,
+    RollbackPaused,
+    RollbackCompleted,
+}
+
+/// One task, alive or dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSeen {
+    pub id: String,
+    /// Whether its spec is the service's present one.
+    pub current: bool,
+    /// Whether the engine wants it to run (or, for jobs, to complete).
+    pub wanted: bool,
+    pub state: TaskState,
+    pub created: DateTime<Utc>,
+    /// When it reached its present state.
+    pub since: DateTime<Utc>,
+    pub exit_code: Option<i64>,
+    pub oom: bool,
+    /// The engine's words: `Status.Err`, else `Status.Message` where it tells of trouble. May be empty.
+    pub says: String,
+    /// What the container itself shows, where this engine can see it; newer than the manager's view.
+    pub container: Option<ContainerSeen>,
+}
+
+/// The engine's task states, folded to those that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// new, allocated, pending, assigned, accepted, preparing, ready
+    Waiting,
+    Starting,
+    Running,
+    Complete,
+    /// shutdown, orphaned, remove
+    Stopped,
+    Failed,
+    /// The node could not even create it: missing mount, no such image, bad option.
+    Rejected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerSeen {
+    pub running: bool,
+    pub health: Health,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// No healthcheck.
+    None,
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+/// Limits of one settling. Each is named in what it prints when it is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettleLimits {
+    /// Longest time from apply to settled.
+    pub window: TimeDelta,
+    /// Exits of one service that make a crash loop.
+    pub crash_exits: usize,
+    /// Two exits are enough once this long has passed since the first.
+    pub crash_after: TimeDelta,
+}
+
+impl Default for SettleLimits {
+    fn default() -> Self {
+        Self {
+            // CC-024: a cold first boot may be long; recipes and overlays set their own.
+            window: TimeDelta::minutes(10),
+            crash_exits: 3,
+            crash_after: TimeDelta::seconds(20),
+        }
+    }
+}
+
+/// Where a stack stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not yet; one line for each service that is awaited.
+    Waiting(Vec<Awaited>),
+    Settled,
+    Failed(Cause),
+}
+
+/// A service that is not settled yet, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    pub service: String,
+    pub why: String,
+}
+
+/// Decides where a stack stands. `began` is when the spec was applied.
+pub fn judge(
+    seen: &Observation,
+    began: DateTime<Utc>,
+    now: DateTime<Utc>,
+    limits: &SettleLimits,
+) -> Standing {
+    if let Some(cause) = rolled_back(seen) {
+        return Standing::Failed(cause);
+    }
+    let mut awaited = Vec::new();
+    for service in &seen.services {
+        match stand_of(service) {
+            Stand::Ready => {}
+            Stand::Broken(cause) => return Standing::Failed(cause),
+            Stand::Awaited(why) => awaited.push(Awaited { service: service.name.clone(), why }),
+        }
+    }
+    if awaited.is_empty() {
+        return Standing::Settled;
+    }
+    if let Some(cause) = seen.services.iter().find_map(|s| crash_loop(s, seen, now, limits)) {
+        return Standing::Failed(cause);
+    }
+    if now - began >= limits.window {
+        return Standing::Failed(Cause::NotSettled {
+            window_seconds: limits.window.num_seconds().unsigned_abs(),
+            waiting: awaited.iter().map(|a| format!("`{}` {}", a.service, a.why)).collect(),
+            last_lines: Vec::new(),
+        });
+    }
+    Standing::Waiting(awaited)
+}
+
+/// Decides whether a stack that was settled still is. `settled` is when; no crash is forgiven now,
+/// since every neighbour is up (CC-047).
+pub fn judge_soak(seen: &Observation, settled: DateTime<Utc>, now: DateTime<Utc>) -> Standing {
+    if let Some(cause) = rolled_back(seen) {
+        return Standing::Failed(cause);
+    }
+    for service in &seen.services {
+        let lost = |says: String| {
+            Standing::Failed(Cause::LostAfterSettled {
+                service: service.name.clone(),
+                after_seconds: (now - settled).num_seconds().unsigned_abs(),
+                says,
+                last_lines: Vec::new(),
+            })
+        };
+        // A task that died after the stack was settled, whatever came after it.
+        let died = service.tasks.iter().find(|t| {
+            t.current && t.since > settled && matches!(t.state, TaskState::Failed | TaskState::Rejected)
+        });
+        if let Some(task) = died {
+            return lost(end_of(task));
+        }
+        let sick = service
+            .tasks
+            .iter()
+            .find(|t| t.current && t.wanted && t.container.is_some_and(|c| c.health == Health::Unhealthy));
+        if sick.is_some() {
+            return lost("its healthcheck fails".into());
+        }
+        match stand_of(service) {
+            Stand::Ready => {}
+            Stand::Broken(cause) => return Standing::Failed(cause),
+            Stand::Awaited(why) => return lost(why),
+        }
+    }
+    Standing::Settled
+}
+
+/// One service may roll back while another stays new: the stack is one unit, so any rollback fails
+/// it (CC-046, CC-048).
+fn rolled_back(seen: &Observation) -> Option<Cause> {
+    let back = |s: &&ServiceSeen| match s.update {
+        Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => true,
+        Update::None | Update::Updating | Update::Paused | Update::Completed => s.spec == SpecSeen::Previous,
+    };
+    let (rolled, kept): (Vec<_>, Vec<_>) = seen.services.iter().partition(back);
+    let first = rolled.first()?;
+    let failed = first.tasks.iter().filter(|t| is_dead(t)).max_by_key(|t| t.since);
+    let says = match (failed, first.message.as_str()) {
+        (Some(task), _) => end_of(task),
+        (None, "") => "the engine does not say why".to_owned(),
+        (None, message) => message.to_owned(),
+    };
+    // Services whose update never had anything to do are neither new nor old.
+    let kept: Vec<_> = kept.iter().filter(|s| s.update == Update::Completed).collect();
+    Some(if kept.is_empty() {
+        Cause::RolledBack { service: first.name.clone(), says, last_lines: Vec::new() }
+    } else {
+        Cause::MixedStack {
+            rolled_back: rolled.iter().map(|s| s.name.clone()).collect(),
+            kept: kept.iter().map(|s| s.name.clone()).collect(),
+            says,
+            last_lines: Vec::new(),
+        }
+    })
+}
+
+enum Stand {
+    Ready,
+    Awaited(String),
+    Broken(Cause),
+}
+
+fn stand_of(service: &ServiceSeen) -> Stand {
+    match service.spec {
+        SpecSeen::Ours | SpecSeen::Previous => {}
+        SpecSeen::Foreign => {
+            return Stand::Broken(Cause::ForeignChange {
+                service: service.name.clone(),
+                says: "its spec is neither the one applied nor the one before".into(),
+            });
+        }
+        SpecSeen::Absent => {
+            return Stand::Broken(Cause::ForeignChange {
+                service: service.name.clone(),
+                says: "it was removed while we waited".into(),
+            });
+        }
+    }
+    match service.update {
+        Update::None | Update::Completed => {}
+        // A rollback was called a failure before we came here.
+        Update::Updating | Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => {}
+        Update::Paused => {
+            return Stand::Broken(Cause::UpdatePaused {
+                service: service.name.clone(),
+                says: service.message.clone(),
+            });
+        }
+    }
+    let ready = service.tasks.iter().filter(|t| is_ready(service, t)).count() as u64;
+    let done = service.tasks.iter().filter(|t| t.current && t.state == TaskState::Complete).count() as u64;
+    let (have, want) = match service.mode {
+        Mode::Replicated { replicas } if service.may_complete => (ready + done, replicas),
+        Mode::Replicated { replicas } => (ready, replicas),
+        Mode::Global { nodes } if service.may_complete => (ready + done, nodes),
+        Mode::Global { nodes } => (ready, nodes),
+        Mode::Job { completions } => (done, completions),
+    };
+    // Old tasks that still run answer for the app as well: not settled while they do.
+    let old = service.tasks.iter().filter(|t| !t.current && is_alive(t)).count();
+    if have < want {
+        Stand::Awaited(format!("{have}/{want}{}", detail(service)))
+    } else if old > 0 {
+        Stand::Awaited(format!("{have}/{want}, {old} of the old version still there"))
+    } else {
+        // An update may still be `updating` here: with every task current and ready, and none of the old
+        // ones left, only the engine's monitor window remains, and the soak watches longer than that.
+        Stand::Ready
+    }
+}
+
+fn is_ready(service: &ServiceSeen, task: &TaskSeen) -> bool {
+    if !task.current || !task.wanted {
+        return false;
+    }
+    match (task.state, task.container) {
+        // The engine calls a task running only once it was healthy; it may have sickened since.
+        (TaskState::Running, Some(c)) => {
+            c.running
+                && c.health != Health::Unhealthy
+                && !(service.healthcheck && c.health == Health::Starting)
+        }
+        (TaskState::Running, None) => true,
+        // The manager hears of a healthy container 50–400 ms after the fact (dependencies.md, trap 6).
+        (TaskState::Starting, Some(c)) => service.healthcheck && c.running && c.health == Health::Healthy,
+        (TaskState::Starting, None)
+        | (
+            TaskState::Waiting
+            | TaskState::Complete
+            | TaskState::Stopped
+            | TaskState::Failed
+            | TaskState::Rejected,
+            _,
+        ) => false,
+    }
+}
+
+fn is_alive(task: &TaskSeen) -> bool {
+    match task.state {
+        TaskState::Starting | TaskState::Running => true,
+        TaskState::Waiting
+        | TaskState::Complete
+        | TaskState::Stopped
+        | TaskState::Failed
+        | TaskState::Rejected => false,
+    }
+}
+
+fn is_dead(task: &TaskSeen) -> bool {
+    match task.state {
+        TaskState::Failed | TaskState::Rejected => true,
+        TaskState::Waiting
+        | TaskState::Starting
+        | TaskState::Running
+        | TaskState::Complete
+        | TaskState::Stopped => false,
+    }
+}
+
+/// An exit that speaks against the service: failed, rejected, or complete where it should go on.
+fn is_exit(service: &ServiceSeen, task: &TaskSeen) -> bool {
+    task.current && (is_dead(task) || (task.state == TaskState::Complete && !service.may_complete))
+}
+
+fn detail(service: &ServiceSeen) -> String {
+    let live = service.tasks.iter().filter(|t| t.current && t.wanted).max_by_key(|t| t.created);
+    let exits = service.tasks.iter().filter(|t| is_exit(service, t)).count();
+    let mut text = match live {
+        Some(task) => match (task.state, task.container.map(|c| c.health)) {
+            (TaskState::Starting | TaskState::Running, Some(Health::Starting)) => ", health starting".into(),
+            (TaskState::Starting | TaskState::Running, Some(Health::Unhealthy)) => ", unhealthy".into(),
+            (TaskState::Waiting, _) if !task.says.is_empty() => format!(", {}", task.says),
+            (TaskState::Waiting, _) => ", waiting for the node".into(),
+            (TaskState::Starting, _) => ", starting".into(),
+            (
+                TaskState::Running
+                | TaskState::Complete
+                | TaskState::Stopped
+                | TaskState::Failed
+                | TaskState::Rejected,
+                _,
+            ) => String::new(),
+        },
+        None => ", no task yet".to_owned(),
+    };
+    if exits > 0 {
+        text += &format!(", left {exits} times");
+    }
+    text
+}
+
+fn end_of(task: &TaskSeen) -> String {
+    match (task.says.is_empty(), task.exit_code) {
+        (false, _) => task.says.clone(),
+        (true, Some(code)) => format!("it left with code {code}"),
+        (true, None) => "its task ended".to_owned(),
+    }
+}
+
+/// A service that keeps leaving. Exits made while a neighbour was still coming up are not counted: swarm
+/// has no `depends_on`, so leaving until the database answers is how many recipes wait.
+fn crash_loop(
+    service: &ServiceSeen,
+    seen: &Observation,
+    now: DateTime<Utc>,
+    limits: &SettleLimits,
+) -> Option<Cause> {
+    let mut exits: Vec<_> = service.tasks.iter().filter(|t| is_exit(service, t)).collect();
+    exits.sort_by_key(|t| t.since);
+    let last = *exits.last()?;
+    if let Some(cause) = image_trouble(service, last) {
+        return Some(cause);
+    }
+    let up_since = neighbours_up_since(service, seen)?;
+    let counted = exits.iter().filter(|t| t.created >= up_since).count();
+    let first = exits.iter().find(|t| t.created >= up_since)?;
+    let looping = counted >= limits.crash_exits || (counted >= 2 && now - first.since >= limits.crash_after);
+    if !looping {
+        return None;
+    }
+    let unhealthy = exits.iter().filter(|t| t.says.contains("unhealthy container")).count();
+    if last.state == TaskState::Rejected {
+        return Some(Cause::Rejected { service: service.name.clone(), says: end_of(last) });
+    }
+    if unhealthy * 2 > exits.len() {
+        return Some(Cause::Unhealthy {
+            service: service.name.clone(),
+            says: format!("its healthcheck failed and the engine replaced it {} times", exits.len()),
+            last_lines: Vec::new(),
+        });
+    }
+    Some(Cause::CrashLoop {
+        service: service.name.clone(),
+        exits: exits.len(),
+        exit_code: last.exit_code,
+        oom: exits.iter().any(|t| t.oom),
+        says: last.says.clone(),
+        last_lines: Vec::new(),
+    })
+}
+
+/// Returns since when every other service has been up, leaving aside those that are leaving as well;
+/// `None` while one of them is still on its way.
+fn neighbours_up_since(service: &ServiceSeen, seen: &Observation) -> Option<DateTime<Utc>> {
+    let mut latest = DateTime::<Utc>::MIN_UTC;
+    for other in seen.services.iter().filter(|o| o.name != service.name) {
+        if other.tasks.iter().any(|t| is_exit(other, t)) && !matches!(stand_of(other), Stand::Ready) {
+            continue;
+        }
+        match stand_of(other) {
+            Stand::Ready => {
+                let since = other.tasks.iter().filter(|t| t.current && t.wanted).map(|t| t.since).max();
+                latest = latest.max(since.unwrap_or(DateTime::<Utc>::MIN_UTC));
+            }
+            Stand::Awaited(_) | Stand::Broken(_) => return None,
+        }
+    }
+    Some(latest)
+}
+
+/// Words by which engines 20.10–26.1 say that a task has no image to run.
+fn image_trouble(service: &ServiceSeen, task: &TaskSeen) -> Option<Cause> {
+    let says = task.says.to_lowercase();
+    if task.state != TaskState::Rejected || !says.contains("no such image") {
+        return None;
+    }
+    let image = task.says.split("No such image:").nth(1).unwrap_or("").trim().trim_matches('"').to_owned();
+    Some(Cause::ImageMissing {
+        service: service.name.clone(),
+        image,
+        says: "no such image on the node".into(),
+    })
+}
+
+/// Returns the services whose logs explain a standing: those that left, else those awaited.
+pub fn suspects(seen: &Observation) -> BTreeSet<String> {
+    let left: BTreeSet<String> = seen
+        .services
+        .iter()
+        .filter(|s| s.tasks.iter().any(|t| is_exit(s, t)))
+        .map(|s| s.name.clone())
+        .collect();
+    if !left.is_empty() {
+        return left;
+    }
+    seen.services.iter().filter(|s| !matches!(stand_of(s), Stand::Ready)).map(|s| s.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests;

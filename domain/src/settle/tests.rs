@@ -1,0 +1,258 @@
+use super::*;
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
+/// Reads a stack from lines such as
+/// `app 1 update=updating spec=ours check may-complete : running@3 failed@5/1 starting@6+healthy old-running@1`.
+/// A task reads `[old-]state@since[/exit][+health][~words]`; it was created one second before `since`.
+fn stack(script: &str) -> Observation {
+    let services = script.lines().map(str::trim).filter(|l| !l.is_empty()).map(|line| {
+        let (head, tasks) = line.split_once(" :").unwrap_or((line, ""));
+        let mut words = head.split_whitespace();
+        let name = words.next().unwrap().to_owned();
+        let mode = match words.next().unwrap() {
+            job if job.starts_with("job") => Mode::Job { completions: job[3..].parse().unwrap() },
+            global if global.starts_with("global") => Mode::Global { nodes: global[6..].parse().unwrap() },
+            count => Mode::Replicated { replicas: count.parse().unwrap() },
+        };
+        let mut service = ServiceSeen {
+            name,
+            mode,
+            spec: SpecSeen::Ours,
+            update: Update::None,
+            message: String::new(),
+            healthcheck: false,
+            may_complete: matches!(mode, Mode::Job { .. }),
+            tasks: tasks.split_whitespace().enumerate().map(task).collect(),
+        };
+        for word in words {
+            match word {
+                "check" => service.healthcheck = true,
+                "may-complete" => service.may_complete = true,
+                "update=updating" => service.update = Update::Updating,
+                "update=completed" => service.update = Update::Completed,
+                "update=paused" => service.update = Update::Paused,
+                "update=rollback_started" => service.update = Update::RollbackStarted,
+                "update=rollback_completed" => service.update = Update::RollbackCompleted,
+                "spec=previous" => service.spec = SpecSeen::Previous,
+                "spec=foreign" => service.spec = SpecSeen::Foreign,
+                "spec=absent" => service.spec = SpecSeen::Absent,
+                other => panic!("no word `{other}`"),
+            }
+        }
+        service
+    });
+    Observation { services: services.collect() }
+}
+
+fn task((nth, word): (usize, &str)) -> TaskSeen {
+    let (word, says) = word.split_once('~').unwrap_or((word, ""));
+    let (word, health) = word.split_once('+').map_or((word, None), |(w, h)| (w, Some(h)));
+    let (word, exit) = word.split_once('/').map_or((word, None), |(w, e)| (w, Some(e.parse().unwrap())));
+    let (state, since) = word.split_once('@').unwrap();
+    let (state, current) = state.strip_prefix("old-").map_or((state, true), |s| (s, false));
+    let (state, wanted) = match state {
+        "waiting" => (TaskState::Waiting, true),
+        "starting" => (TaskState::Starting, true),
+        "running" => (TaskState::Running, true),
+        "complete" => (TaskState::Complete, false),
+        "stopped" => (TaskState::Stopped, false),
+        "failed" => (TaskState::Failed, false),
+        "rejected" => (TaskState::Rejected, false),
+        other => panic!("no state `{other}`"),
+    };
+    let since: i64 = since.parse().unwrap();
+    TaskSeen {
+        id: format!("t{nth}"),
+        current,
+        wanted,
+        state,
+        created: at(since - 1),
+        since: at(since),
+        exit_code: exit,
+        oom: false,
+        says: says.replace('_', " "),
+        container: health.map(|h| ContainerSeen {
+            running: true,
+            health: match h {
+                "healthy" => Health::Healthy,
+                "starting" => Health::Starting,
+                "unhealthy" => Health::Unhealthy,
+                other => panic!("no health `{other}`"),
+            },
+        }),
+    }
+}
+
+/// Judges at the given second a stack applied at second 0.
+fn told(second: i64, script: &str) -> String {
+    match judge(&stack(script), at(0), at(second), &SettleLimits::default()) {
+        Standing::Settled => "settled".into(),
+        Standing::Waiting(awaited) => {
+            awaited.iter().map(|a| format!("waiting: {} {}", a.service, a.why)).collect::<Vec<_>>().join("\n")
+        }
+        Standing::Failed(cause) => format!("failed: {}: {cause}", cause.name()),
+    }
+}
+
+fn soaked(second: i64, script: &str) -> String {
+    match judge_soak(&stack(script), at(10), at(second)) {
+        Standing::Settled => "settled".into(),
+        Standing::Waiting(_) => "waiting".into(),
+        Standing::Failed(cause) => format!("failed: {}: {cause}", cause.name()),
+    }
+}
+
+#[test]
+fn a_stack_is_settled_when_every_service_runs_this_spec() {
+    assert_eq!(told(3, "app 1 : running@2\n db 2 : running@1 running@2"), "settled");
+    assert_eq!(told(3, "app 1 : waiting@1"), "waiting: app 0/1, waiting for the node");
+    assert_eq!(told(3, "app 1 :"), "waiting: app 0/1, no task yet");
+}
+
+#[test]
+fn a_healthy_container_counts_before_the_manager_has_heard_of_it() {
+    assert_eq!(told(3, "app 1 check : starting@2+starting"), "waiting: app 0/1, health starting");
+    assert_eq!(told(3, "app 1 check : starting@2+healthy"), "settled");
+}
+
+#[test]
+fn no_replicas_wanted_is_settled_at_none() {
+    assert_eq!(told(1, "cron 0 :"), "settled");
+}
+
+#[test]
+fn a_one_shot_job_that_left_with_0_is_done() {
+    assert_eq!(told(5, "migrate 1 may-complete : complete@3/0"), "settled");
+    assert_eq!(told(5, "migrate job2 : complete@3/0"), "waiting: migrate 1/2, no task yet");
+    assert_eq!(told(5, "migrate job2 : complete@3/0 complete@4/0"), "settled");
+}
+
+#[test]
+fn a_service_that_should_go_on_but_leaves_with_0_is_no_job() {
+    insta::assert_snapshot!(
+        told(13, "app 1 : complete@1/0 complete@6/0 complete@11/0"),
+        @"failed: crash_loop: `app` left 3 times, last with code 0"
+    );
+}
+
+#[test]
+fn global_services_want_one_task_a_node() {
+    assert_eq!(told(3, "agent global1 : running@2"), "settled");
+    assert_eq!(told(3, "agent global3 : running@2"), "waiting: agent 1/3");
+}
+
+#[test]
+fn a_stack_is_not_settled_while_the_old_version_still_runs() {
+    assert_eq!(
+        told(3, "app 1 update=updating : running@2 old-running@0"),
+        "waiting: app 1/1, 1 of the old version still there"
+    );
+    assert_eq!(told(3, "app 1 update=completed : running@2 old-stopped@1"), "settled");
+}
+
+#[test]
+fn cc_046_a_rollback_is_a_failure_though_the_tasks_look_well() {
+    insta::assert_snapshot!(
+        told(9, "app 1 update=rollback_completed spec=previous : running@8 old-failed@4/1"),
+        @"failed: rolled_back: swarm rolled `app` back to its old spec: it left with code 1"
+    );
+    // Swarm restores the old spec before it marks the rollback complete.
+    assert!(told(9, "app 1 update=updating spec=previous : running@8").starts_with("failed: rolled_back"));
+}
+
+#[test]
+fn cc_048_one_service_rolled_back_while_another_stayed_new_is_a_mixed_stack() {
+    insta::assert_snapshot!(
+        told(9, "app 1 update=completed : running@8\n db 1 update=rollback_completed spec=previous : running@8"),
+        @"failed: mixed_stack: the stack is mixed: `db` rolled back while `app` stayed new: the engine does not say why"
+    );
+}
+
+#[test]
+fn a_crash_loop_is_called_after_three_exits() {
+    assert_eq!(
+        told(7, "app 1 : failed@1/1 failed@6/1 waiting@7"),
+        "waiting: app 0/1, waiting for the node, left 2 times"
+    );
+    insta::assert_snapshot!(
+        told(12, "app 1 : failed@1/1 failed@6/1 failed@11/3~task:_non-zero_exit_(3) waiting@12"),
+        @"failed: crash_loop: `app` left 3 times, last with code 3: task: non-zero exit (3)"
+    );
+}
+
+#[test]
+fn two_exits_are_a_crash_loop_once_twenty_seconds_have_passed() {
+    assert!(told(20, "app 1 : failed@1/1 failed@16/1 waiting@17").starts_with("waiting"));
+    assert!(told(21, "app 1 : failed@1/1 failed@16/1 waiting@17").starts_with("failed: crash_loop"));
+}
+
+#[test]
+fn leaving_until_the_database_is_up_is_not_a_crash_loop() {
+    let early = "app 1 : failed@1/1 failed@6/1 failed@11/1 waiting@12\n db 1 check : starting@1+starting";
+    assert!(told(12, early).starts_with("waiting"));
+    // Up at last: exits from before do not count.
+    let up = "app 1 : failed@1/1 failed@6/1 failed@11/1 starting@16\n db 1 : running@14";
+    assert!(told(17, up).starts_with("waiting"));
+    // But those after it do.
+    let still = "app 1 : failed@1/1 failed@16/1 failed@21/1 failed@26/1\n db 1 : running@14";
+    assert!(told(27, still).starts_with("failed: crash_loop"));
+}
+
+#[test]
+fn a_stack_in_which_all_leave_is_a_crash_loop_too() {
+    let both = "app 1 : failed@1/1 failed@6/1 failed@11/1\n db 1 : failed@1/1 failed@6/1 failed@11/1";
+    assert!(told(12, both).starts_with("failed: crash_loop"));
+}
+
+#[test]
+fn a_task_killed_for_its_health_is_unhealthy_not_crashing() {
+    let says = "~task:_non-zero_exit_(137):_dockerexec:_unhealthy_container";
+    insta::assert_snapshot!(
+        told(61, &format!("app 1 check : failed@20/137{says} failed@41/137{says} starting@60+starting")),
+        @"failed: unhealthy: `app` is unhealthy: its healthcheck failed and the engine replaced it 2 times"
+    );
+}
+
+#[test]
+fn an_image_that_the_node_does_not_have_is_told_at_once() {
+    insta::assert_snapshot!(
+        told(2, "app 1 : rejected@1~No_such_image:_example/none:1"),
+        @"failed: image_missing: `app`: there is no image `example/none:1` (no such image on the node)"
+    );
+}
+
+#[test]
+fn the_window_that_ends_first_names_what_it_waited_for() {
+    insta::assert_snapshot!(
+        told(600, "app 1 check : starting@2+starting\n db 1 : running@1"),
+        @"failed: not_settled: not settled within 600 s: `app` 0/1, health starting"
+    );
+}
+
+#[test]
+fn an_update_that_paused_and_a_foreign_hand_are_told_apart() {
+    assert!(told(5, "app 1 update=paused : running@2").starts_with("failed: update_paused"));
+    assert!(told(5, "app 1 spec=foreign : running@2").starts_with("failed: foreign_change"));
+    assert!(told(5, "app 1 spec=absent :").starts_with("failed: foreign_change"));
+}
+
+#[test]
+fn cc_047_what_turns_unhealthy_after_the_monitor_window_is_lost() {
+    assert_eq!(soaked(15, "app 1 update=completed check : running@9+healthy"), "settled");
+    insta::assert_snapshot!(
+        soaked(18, "app 1 update=completed check : running@9+unhealthy"),
+        @"failed: lost_after_settled: `app` was settled and was lost 8 s later: its healthcheck fails"
+    );
+    insta::assert_snapshot!(
+        soaked(19, "app 1 check : failed@18/137~dockerexec:_unhealthy_container running@19+healthy"),
+        @"failed: lost_after_settled: `app` was settled and was lost 9 s later: dockerexec: unhealthy container"
+    );
+}
+
+#[test]
+fn a_crash_from_before_the_stack_was_settled_is_forgiven_in_the_soak() {
+    assert_eq!(soaked(15, "app 1 : failed@4/1 running@9"), "settled");
+}
