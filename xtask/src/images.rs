@@ -1,0 +1,7 @@
+//! The sample images: which there are, whether they are what their folders say, and how they are built.
+
+mod build;
+mod catalogue;
+
+pub(crate) use build::{Plan, build_all, remove};
+pub(crate) use catalogue::{Catalogue, Group, Image};
