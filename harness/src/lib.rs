@@ -1,1 +1,3 @@
 //! One recipe against one swarm: engine, source, probes, edge.
+
+pub mod source;
