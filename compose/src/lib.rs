@@ -1,9 +1,11 @@
 //! Compose files to swarm specs, as the Docker CLI reads them.
 
+pub mod convert;
 mod load;
 pub mod model;
 mod problem;
 mod size;
+pub mod specs;
 mod time;
 mod yaml;
 

@@ -36,6 +36,13 @@ pub struct Problems {
 }
 
 impl Problems {
+    /// Takes what was found: at least one problem. Puts them in the order of files and lines.
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        debug_assert!(!problems.is_empty(), "no problem is no error");
+        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        Self { problems }
+    }
+
     /// Returns the problems, in the order of files and lines.
     #[must_use]
     pub fn list(&self) -> &[Problem] {
