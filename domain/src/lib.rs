@@ -7,6 +7,7 @@ pub mod life;
 pub mod names;
 pub mod plan;
 pub mod release;
+pub mod route;
 pub mod settle;
 pub mod tier;
 pub mod verdict;
