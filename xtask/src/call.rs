@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -24,7 +24,6 @@ pub(crate) struct Call {
     command: Command,
     limit: Duration,
     log: Option<PathBuf>,
-    input: Option<Vec<u8>>,
 }
 
 /// What a program that ended said.
@@ -41,7 +40,7 @@ pub(crate) struct Answer {
 impl Call {
     /// Prepares a call of `program`, found on the path.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), limit: ORDINARY_LIMIT, log: None, input: None }
+        Self { command: Command::new(program), limit: ORDINARY_LIMIT, log: None }
     }
 
     /// Prepares a `docker` call. The classic builder is asked for: it is there with and without buildx, and it
@@ -81,13 +80,6 @@ impl Call {
         self
     }
 
-    /// Feeds `input` to the program.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sample repositories will be fed to git"))]
-    pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.input = Some(input.into());
-        self
-    }
-
     /// The call as a person would type it.
     fn words(&self) -> String {
         let mut words = vec![self.command.get_program().to_os_string()];
@@ -108,14 +100,10 @@ impl Call {
         } else {
             self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
-        self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command.stdin(Stdio::null());
         let mut child = self.command.spawn().map_err(|error| {
             anyhow!("could not start `{}`: {error}", self.command.get_program().to_string_lossy())
         })?;
-        if let (Some(input), Some(mut stdin)) = (self.input.take(), child.stdin.take()) {
-            // A program that ends without reading everything says why itself.
-            thread::spawn(move || stdin.write_all(&input).ok());
-        }
         let stdout = child.stdout.take().map(collect);
         let stderr = child.stderr.take().map(collect);
         let code = wait(&mut child, self.limit).with_context(|| format!("`{words}`"))?;
@@ -203,10 +191,5 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let error = Call::new("no-such-program-of-ours").run().unwrap_err().to_string();
         assert!(error.starts_with("could not start `no-such-program-of-ours`"), "{error}");
-    }
-
-    #[test]
-    fn what_is_fed_in_comes_out_of_cat() {
-        assert_eq!(Call::new("cat").input("one\ntwo\n").run().unwrap(), "one\ntwo");
     }
 }

@@ -14,6 +14,7 @@ mod network;
 mod places;
 mod progress;
 mod record;
+mod samples;
 mod up;
 
 use std::process::ExitCode;

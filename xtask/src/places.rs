@@ -38,8 +38,13 @@ impl Places {
         self.state().join("log")
     }
 
+    /// Sample recipes, broken ones, and the instance that enrols them.
+    pub(crate) fn samples(&self) -> PathBuf {
+        self.root.join("samples")
+    }
+
     /// The images' Dockerfiles and their catalogue.
     pub(crate) fn images(&self) -> PathBuf {
-        self.root.join("samples").join("images")
+        self.samples().join("images")
     }
 }

@@ -8,7 +8,7 @@ use crate::images::{Catalogue, Group, Plan, build_all};
 use crate::places::Places;
 use crate::progress::{Progress, say, seconds};
 use crate::record::Record;
-use crate::{engine, lock, network};
+use crate::{engine, lock, network, samples};
 
 /// How much of the images an `up` builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(crate) fn up(places: &Places, reach: Reach) -> Result<()> {
     progress.step("engine", || engine::start(places, &mut record))?;
     progress.step("swarm", || network::swarm(&mut record))?;
     progress.step("network", || network::proxy(&mut record))?;
+    progress.step("sample recipes", || samples::repositories(places))?;
     images(places, &mut record, &progress, |group| match (group, reach) {
         (Group::Fast, _) | (Group::Heavy, Reach::All) => true,
         (Group::Heavy, Reach::Fast) | (Group::OnDemand, _) => false,

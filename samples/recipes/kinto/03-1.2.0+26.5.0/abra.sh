@@ -1,0 +1,2 @@
+export KINTO_INI_VERSION=v2
+export PG_BACKUP_VERSION=v1

@@ -1,0 +1,1 @@
+export SETTINGS_VERSION=v2
