@@ -132,6 +132,14 @@ pub struct SettleLimits {
     pub crash_exits: usize,
     /// Two exits are enough once this long has passed since the first.
     pub crash_after: TimeDelta,
+    /// How long a task without a healthcheck has to run before it counts. A process that is about to leave
+    /// runs for a moment too; a healthcheck says more and needs no such wait.
+    pub steady: TimeDelta,
+    /// The same for a service that has left before: its next life has to be longer than a glimpse.
+    pub steady_again: TimeDelta,
+    /// A service that left and has no successor after this long gets none: its restart policy is used up.
+    /// The engine makes the successor in the moment of the exit, whatever the restart delay.
+    pub given_up: TimeDelta,
 }
 
 impl Default for SettleLimits {
@@ -141,6 +149,9 @@ impl Default for SettleLimits {
             window: TimeDelta::minutes(10),
             crash_exits: 3,
             crash_after: TimeDelta::seconds(20),
+            steady: TimeDelta::seconds(1),
+            steady_again: TimeDelta::seconds(5),
+            given_up: TimeDelta::seconds(3),
         }
     }
 }
@@ -173,7 +184,7 @@ pub fn judge(
     }
     let mut awaited = Vec::new();
     for service in &seen.services {
-        match stand_of(service) {
+        match stand_of(service, Some((now, limits))) {
             Stand::Ready => {}
             Stand::Broken(cause) => return Standing::Failed(cause),
             Stand::Awaited(why) => awaited.push(Awaited { service: service.name.clone(), why }),
@@ -224,7 +235,7 @@ pub fn judge_soak(seen: &Observation, settled: DateTime<Utc>, now: DateTime<Utc>
         if sick.is_some() {
             return lost("its healthcheck fails".into());
         }
-        match stand_of(service) {
+        match stand_of(service, None) {
             Stand::Ready => {}
             Stand::Broken(cause) => return Standing::Failed(cause),
             Stand::Awaited(why) => return lost(why),
@@ -268,7 +279,11 @@ enum Stand {
     Broken(Cause),
 }
 
-fn stand_of(service: &ServiceSeen) -> Stand {
+/// The moment and the limits by which a task without a healthcheck has to have lasted; `None` where any life
+/// counts, since the stack was settled before.
+type Lasting<'a> = Option<(DateTime<Utc>, &'a SettleLimits)>;
+
+fn stand_of(service: &ServiceSeen, lasting: Lasting<'_>) -> Stand {
     match service.spec {
         SpecSeen::Ours | SpecSeen::Previous => {}
         SpecSeen::Foreign => {
@@ -295,7 +310,7 @@ fn stand_of(service: &ServiceSeen) -> Stand {
             });
         }
     }
-    let ready = service.tasks.iter().filter(|t| is_ready(service, t)).count() as u64;
+    let ready = service.tasks.iter().filter(|t| is_ready(service, t, lasting)).count() as u64;
     let done = service.tasks.iter().filter(|t| t.current && t.state == TaskState::Complete).count() as u64;
     let (have, want) = match service.mode {
         Mode::Replicated { replicas } if service.may_complete => (ready + done, replicas),
@@ -307,7 +322,7 @@ fn stand_of(service: &ServiceSeen) -> Stand {
     // Old tasks that still run answer for the app as well: not settled while they do.
     let old = service.tasks.iter().filter(|t| !t.current && is_alive(t)).count();
     if have < want {
-        Stand::Awaited(format!("{have}/{want}{}", detail(service)))
+        Stand::Awaited(format!("{have}/{want}{}", detail(service, lasting)))
     } else if old > 0 {
         Stand::Awaited(format!("{have}/{want}, {old} of the old version still there"))
     } else {
@@ -317,7 +332,7 @@ fn stand_of(service: &ServiceSeen) -> Stand {
     }
 }
 
-fn is_ready(service: &ServiceSeen, task: &TaskSeen) -> bool {
+fn is_ready(service: &ServiceSeen, task: &TaskSeen, lasting: Lasting<'_>) -> bool {
     if !task.current || !task.wanted {
         return false;
     }
@@ -327,8 +342,10 @@ fn is_ready(service: &ServiceSeen, task: &TaskSeen) -> bool {
             c.running
                 && c.health != Health::Unhealthy
                 && !(service.healthcheck && c.health == Health::Starting)
+                && (c.health == Health::Healthy || has_lasted(service, task, lasting))
         }
-        (TaskState::Running, None) => true,
+        // A task elsewhere: its health is out of sight, but the engine calls it running only once it was healthy.
+        (TaskState::Running, None) => service.healthcheck || has_lasted(service, task, lasting),
         // The manager hears of a healthy container 50–400 ms after the fact (dependencies.md, trap 6).
         (TaskState::Starting, Some(c)) => service.healthcheck && c.running && c.health == Health::Healthy,
         (TaskState::Starting, None)
@@ -341,6 +358,13 @@ fn is_ready(service: &ServiceSeen, task: &TaskSeen) -> bool {
             _,
         ) => false,
     }
+}
+
+/// Whether a running task has run for long enough that it is more than a glimpse between two exits.
+fn has_lasted(service: &ServiceSeen, task: &TaskSeen, lasting: Lasting<'_>) -> bool {
+    let Some((now, limits)) = lasting else { return true };
+    let left_before = service.tasks.iter().any(|t| is_exit(service, t));
+    now - task.since >= if left_before { limits.steady_again } else { limits.steady }
 }
 
 fn is_alive(task: &TaskSeen) -> bool {
@@ -370,7 +394,7 @@ fn is_exit(service: &ServiceSeen, task: &TaskSeen) -> bool {
     task.current && (is_dead(task) || (task.state == TaskState::Complete && !service.may_complete))
 }
 
-fn detail(service: &ServiceSeen) -> String {
+fn detail(service: &ServiceSeen, lasting: Lasting<'_>) -> String {
     let live = service.tasks.iter().filter(|t| t.current && t.wanted).max_by_key(|t| t.created);
     let exits = service.tasks.iter().filter(|t| is_exit(service, t)).count();
     let mut text = match live {
@@ -380,6 +404,7 @@ fn detail(service: &ServiceSeen) -> String {
             (TaskState::Waiting, _) if !task.says.is_empty() => format!(", {}", task.says),
             (TaskState::Waiting, _) => ", waiting for the node".into(),
             (TaskState::Starting, _) => ", starting".into(),
+            (TaskState::Running, _) if !is_ready(service, task, lasting) => ", just started".into(),
             (
                 TaskState::Running
                 | TaskState::Complete
@@ -419,7 +444,10 @@ fn crash_loop(
     if let Some(cause) = image_trouble(service, last) {
         return Some(cause);
     }
-    let up_since = neighbours_up_since(service, seen)?;
+    if let Some(cause) = given_up(service, &exits, now, limits) {
+        return Some(cause);
+    }
+    let up_since = neighbours_up_since(service, seen, now, limits)?;
     let counted = exits.iter().filter(|t| t.created >= up_since).count();
     let first = exits.iter().find(|t| t.created >= up_since)?;
     let looping = counted >= limits.crash_exits || (counted >= 2 && now - first.since >= limits.crash_after);
@@ -447,15 +475,53 @@ fn crash_loop(
     })
 }
 
+/// A service that left and is not started again, as its restart policy says. Waiting for it would be in vain,
+/// whatever its neighbours do.
+fn given_up(
+    service: &ServiceSeen,
+    exits: &[&TaskSeen],
+    now: DateTime<Utc>,
+    limits: &SettleLimits,
+) -> Option<Cause> {
+    let last = exits.last()?;
+    let successor = service.tasks.iter().any(|t| t.current && t.wanted && !is_dead(t));
+    let busy = matches!(service.update, Update::Updating | Update::RollbackStarted);
+    if successor || busy || now - last.since < limits.given_up {
+        return None;
+    }
+    if last.state == TaskState::Rejected {
+        return Some(Cause::Rejected { service: service.name.clone(), says: end_of(last) });
+    }
+    Some(Cause::CrashLoop {
+        service: service.name.clone(),
+        exits: exits.len(),
+        exit_code: last.exit_code,
+        oom: exits.iter().any(|t| t.oom),
+        says: if last.says.is_empty() {
+            "its restart policy does not start it again".into()
+        } else {
+            format!("{}; its restart policy does not start it again", last.says)
+        },
+        last_lines: Vec::new(),
+    })
+}
+
 /// Returns since when every other service has been up, leaving aside those that are leaving as well;
 /// `None` while one of them is still on its way.
-fn neighbours_up_since(service: &ServiceSeen, seen: &Observation) -> Option<DateTime<Utc>> {
+fn neighbours_up_since(
+    service: &ServiceSeen,
+    seen: &Observation,
+    now: DateTime<Utc>,
+    limits: &SettleLimits,
+) -> Option<DateTime<Utc>> {
+    let lasting = Some((now, limits));
     let mut latest = DateTime::<Utc>::MIN_UTC;
     for other in seen.services.iter().filter(|o| o.name != service.name) {
-        if other.tasks.iter().any(|t| is_exit(other, t)) && !matches!(stand_of(other), Stand::Ready) {
+        if other.tasks.iter().any(|t| is_exit(other, t)) && !matches!(stand_of(other, lasting), Stand::Ready)
+        {
             continue;
         }
-        match stand_of(other) {
+        match stand_of(other, lasting) {
             Stand::Ready => {
                 let since = other.tasks.iter().filter(|t| t.current && t.wanted).map(|t| t.since).max();
                 latest = latest.max(since.unwrap_or(DateTime::<Utc>::MIN_UTC));
@@ -491,7 +557,11 @@ pub fn suspects(seen: &Observation) -> BTreeSet<String> {
     if !left.is_empty() {
         return left;
     }
-    seen.services.iter().filter(|s| !matches!(stand_of(s), Stand::Ready)).map(|s| s.name.clone()).collect()
+    seen.services
+        .iter()
+        .filter(|s| !matches!(stand_of(s, None), Stand::Ready))
+        .map(|s| s.name.clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -184,6 +184,36 @@ fn a_crash_loop_is_called_after_three_exits() {
 }
 
 #[test]
+fn a_glimpse_of_a_process_that_is_about_to_leave_does_not_settle() {
+    assert_eq!(told(2, "app 1 : running@2"), "waiting: app 0/1, just started");
+    assert_eq!(told(3, "app 1 : running@2"), "settled");
+    // A healthcheck says more than any wait.
+    assert_eq!(told(2, "app 1 check : running@2+healthy"), "settled");
+    // It left before: its next life has to be longer.
+    let again = "app 1 : failed@1/1 running@7";
+    assert_eq!(told(11, again), "waiting: app 0/1, just started, left 1 times");
+    assert_eq!(told(12, again), "settled");
+}
+
+#[test]
+fn what_left_and_is_not_started_again_is_told_without_waiting_for_the_window() {
+    assert!(told(3, "app 1 may-complete : failed@1/7").starts_with("waiting"));
+    insta::assert_snapshot!(
+        told(4, "app 1 may-complete : failed@1/7 \n db 1 : starting@2"),
+        @"failed: crash_loop: `app` left 1 times, last with code 7: its restart policy does not start it again"
+    );
+    assert!(
+        told(9, "app 1 : failed@1/1 waiting@2").starts_with("waiting"),
+        "a successor waits for its delay"
+    );
+    assert!(told(9, "app 1 update=updating : failed@1/1").starts_with("waiting"), "the updater acts first");
+    insta::assert_snapshot!(
+        told(9, "app 1 : rejected@1~no_such_mount"),
+        @"failed: rejected: `app` was rejected: no such mount"
+    );
+}
+
+#[test]
 fn two_exits_are_a_crash_loop_once_twenty_seconds_have_passed() {
     assert!(told(20, "app 1 : failed@1/1 failed@16/1 waiting@17").starts_with("waiting"));
     assert!(told(21, "app 1 : failed@1/1 failed@16/1 waiting@17").starts_with("failed: crash_loop"));
