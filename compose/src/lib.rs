@@ -4,6 +4,7 @@ pub mod convert;
 mod load;
 pub mod model;
 mod problem;
+pub mod recipe;
 mod size;
 pub mod specs;
 mod time;
