@@ -1,3 +1,4 @@
 //! One recipe against one swarm: engine, source, probes, edge.
 
+pub mod engine;
 pub mod source;

@@ -1,0 +1,206 @@
+//! Waiting until a stack is settled, and watching that it stays so. Events say when to look, inspection says what
+//! is, `domain::settle` says what it means.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::Cause;
+use domain::settle::{Awaited, Observation, SettleLimits, Standing, judge, judge_soak, suspects};
+use tokio::time::{Instant, sleep};
+
+use super::logs::LAST_LINES;
+use super::watch::{Pulse, Watch};
+use super::{Applied, Engine, EngineError};
+
+/// After an event the manager hears of it 50 to 400 ms later (dependencies.md, trap 6): look again at these
+/// distances.
+const BURST: [Duration; 7] = [
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+    Duration::from_millis(160),
+    Duration::from_millis(320),
+    Duration::from_millis(640),
+];
+/// For what has no event: pending and rejected tasks, limits that pass.
+const TICK: Duration = Duration::from_secs(1);
+/// Longest time that an engine may be away before we stop believing that it comes back: a restart with containers
+/// that do not stop takes up to 35 s, a loaded node as long again.
+const AWAY_LIMIT: Duration = Duration::from_secs(90);
+/// How often an engine that is away is asked.
+const AWAY_PAUSE: Duration = Duration::from_millis(250);
+/// Longest time to fetch the lines that explain a failure. The verdict does not wait for more.
+const LINES_LIMIT: Duration = Duration::from_secs(5);
+const EVENTS: &[&str] = &["service", "container"];
+
+/// A stack that is settled.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// When, on the engine's clock.
+    pub at: DateTime<Utc>,
+    /// What was seen then.
+    pub seen: Observation,
+}
+
+/// A stack that is not going to be settled.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Trouble {
+    /// Why, with the last log lines of those who caused it.
+    pub cause: Cause,
+    /// What was seen last.
+    pub seen: Observation,
+}
+
+impl Engine {
+    /// Waits until the stack is settled or cannot be any more. `progress` hears each change of what is awaited.
+    ///
+    /// Never hangs: the window of `limits` ends it, and an engine that stays away for 90 s does.
+    #[tracing::instrument(skip_all, fields(stack = %applied.stack))]
+    pub async fn settle(
+        &self,
+        applied: &Applied,
+        limits: &SettleLimits,
+        progress: &mut (dyn FnMut(&[Awaited]) + Send),
+    ) -> Result<Settled, Trouble> {
+        // Before the first look, so that nothing falls between.
+        let mut watch = self.watch(EVENTS);
+        let mut told = Vec::new();
+        let mut look = Look::default();
+        loop {
+            let now = self.now();
+            let seen = match self.look(applied, &mut look).await {
+                Ok(Some(seen)) => seen,
+                Ok(None) if now - applied.at >= limits.window => {
+                    let says = format!(
+                        "it was away when the settle window of {} s ended",
+                        limits.window.num_seconds()
+                    );
+                    return Err(Trouble { cause: Cause::Engine { says }, seen: look.last });
+                }
+                Ok(None) => {
+                    sleep(AWAY_PAUSE).await;
+                    continue;
+                }
+                Err(cause) => return Err(Trouble { cause, seen: look.last }),
+            };
+            match judge(&seen, applied.at, self.now(), limits) {
+                Standing::Settled => return Ok(Settled { at: self.now(), seen }),
+                Standing::Failed(cause) => {
+                    let cause = self.explain(cause, applied, &seen).await;
+                    return Err(Trouble { cause, seen });
+                }
+                Standing::Waiting(awaited) => {
+                    if awaited != told {
+                        progress(&awaited);
+                        told = awaited;
+                    }
+                }
+            }
+            let left = (limits.window - (self.now() - applied.at)).to_std().unwrap_or_default();
+            look.pause(&mut watch, applied, left).await;
+        }
+    }
+
+    /// Watches a settled stack for `length` and fails when it is not settled any more (CC-047).
+    #[tracing::instrument(skip_all, fields(stack = %applied.stack))]
+    pub async fn soak(
+        &self,
+        applied: &Applied,
+        settled_at: DateTime<Utc>,
+        length: Duration,
+    ) -> Result<(), Cause> {
+        let mut watch = self.watch(EVENTS);
+        let mut look = Look::default();
+        let length = TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
+        loop {
+            let Some(seen) = self.look(applied, &mut look).await? else {
+                sleep(AWAY_PAUSE).await;
+                continue;
+            };
+            let now = self.now();
+            match judge_soak(&seen, settled_at, now) {
+                // The last look comes after the whole length, not before it.
+                Standing::Settled if now - settled_at >= length => return Ok(()),
+                Standing::Settled | Standing::Waiting(_) => {}
+                Standing::Failed(cause) => return Err(self.explain(cause, applied, &seen).await),
+            }
+            let left = (length - (now - settled_at)).to_std().unwrap_or_default();
+            look.pause(&mut watch, applied, left).await;
+        }
+    }
+
+    /// Looks once. `None` while the engine is away; an error once it has been for too long.
+    async fn look(&self, applied: &Applied, look: &mut Look) -> Result<Option<Observation>, Cause> {
+        match self.observe(applied).await {
+            Ok(seen) => {
+                look.away = None;
+                look.last.clone_from(&seen);
+                Ok(Some(seen))
+            }
+            Err(error) => {
+                let since = *look.away.get_or_insert_with(Instant::now);
+                let patient = error.is_away() || matches!(error, EngineError::Deadline { .. });
+                if !patient || since.elapsed() >= AWAY_LIMIT {
+                    return Err(error.cause());
+                }
+                tracing::debug!(error = %super::Chain(&error), "the engine is away");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Adds to a cause what only the containers know.
+    async fn explain(&self, cause: Cause, applied: &Applied, seen: &Observation) -> Cause {
+        let services = match cause.service() {
+            Some(service) => [service.to_owned()].into(),
+            None => suspects(seen),
+        };
+        let gather = async {
+            let lines = self.last_lines(applied, &services, LAST_LINES).await;
+            let crashed = matches!(cause, Cause::CrashLoop { .. });
+            (lines, crashed && self.was_out_of_memory(applied, &services).await)
+        };
+        let Ok((lines, out_of_memory)) = tokio::time::timeout(LINES_LIMIT, gather).await else {
+            tracing::warn!("the last lines did not come within {} s", LINES_LIMIT.as_secs());
+            return cause;
+        };
+        let mut cause = cause.with_last_lines(lines);
+        if let Cause::CrashLoop { oom, .. } = &mut cause {
+            *oom |= out_of_memory;
+        }
+        cause
+    }
+}
+
+/// What one waiting remembers between its looks.
+#[derive(Default)]
+struct Look {
+    away: Option<Instant>,
+    last: Observation,
+    step: usize,
+}
+
+impl Look {
+    /// Waits for an event of the stack, for the next look of a burst, or for the tick; not longer than `left`.
+    async fn pause(&mut self, watch: &mut Watch, applied: &Applied, left: Duration) {
+        let pause = BURST.get(self.step).copied().unwrap_or(TICK).min(left.max(BURST[0]));
+        self.step += 1;
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = watch.next(|pulse| concerns(pulse, applied)) => self.step = 0,
+        }
+    }
+}
+
+fn concerns(pulse: &Pulse, applied: &Applied) -> bool {
+    let service = match pulse.kind.as_str() {
+        "service" => Some(pulse.id.as_str()),
+        // Each healthcheck is an exec of its own, every second or so: no news.
+        "container" if pulse.action.starts_with("exec_") => None,
+        "container" => pulse.attribute("com.docker.swarm.service.id"),
+        _ => None,
+    };
+    service.is_some_and(|id| applied.services.iter().any(|s| s.id == id))
+}

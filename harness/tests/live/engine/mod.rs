@@ -1,0 +1,4 @@
+//! Tests of `harness::engine`.
+
+mod stage;
+mod well;

@@ -1,0 +1,217 @@
+//! A stage for one test: an engine, a stack name nobody else has, a builder of services, and the proof at the end.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use domain::StackName;
+use domain::settle::SettleLimits;
+use harness::engine::{Applied, Broom, Engine, Keep, Scope, Settled, Trouble, Wanted, WantedService};
+use serde_json::{Value, json};
+
+pub(crate) const ONE: &str = "127.0.0.1:5055/simmer/testbox:1.0";
+pub(crate) const TWO: &str = "127.0.0.1:5055/simmer/testbox:2.0";
+/// What every object of a test carries, beside its stack's label.
+const RUN_LABEL: &str = "simmer.run";
+/// Longest clearing that a test accepts: a stop with grace takes 10 s and some.
+pub(crate) const CLEAR: Duration = Duration::from_secs(60);
+
+/// One test's place in the swarm.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) engine: Engine,
+    pub(crate) stack: StackName,
+}
+
+/// Runs a test on a stack of its own and clears up after it, however it ended.
+pub(crate) async fn on_stage<F: Future<Output = ()> + Send + 'static>(
+    name: &str,
+    test: impl FnOnce(Stage) -> F,
+) {
+    let engine = Engine::connect(None).await.unwrap();
+    on_engine(engine, name, test).await;
+}
+
+/// The same on a given engine.
+pub(crate) async fn on_engine<F: Future<Output = ()> + Send + 'static>(
+    engine: Engine,
+    name: &str,
+    test: impl FnOnce(Stage) -> F,
+) {
+    let stack = StackName::parse(&format!("run-{name}-{}", std::process::id())).unwrap();
+    let stage = Stage { engine: engine.clone(), stack };
+    let scope = stage.scope();
+    let outcome = tokio::spawn(test(stage)).await;
+    engine.clear(&scope, Broom::AtOnce, Keep::Nothing, CLEAR).await.unwrap();
+    assert_eq!(engine.list(&scope).await.unwrap(), [], "nothing may be left");
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic.into_panic());
+    }
+}
+
+impl Stage {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::label(RUN_LABEL, self.stack.as_str())
+    }
+
+    /// A stack of these services on the network `proxy` and one of its own.
+    pub(crate) fn wanted(&self, services: impl IntoIterator<Item = Svc>) -> Wanted {
+        Wanted {
+            stack: self.stack.clone(),
+            networks: vec![json!({
+                "Name": self.name("internal"), "Driver": "overlay", "Labels": self.labels(),
+            })],
+            external_networks: vec!["proxy".into()],
+            secrets: vec![],
+            configs: vec![],
+            services: services.into_iter().map(|s| s.build(self)).collect(),
+        }
+    }
+
+    /// A name with the stack's before it.
+    pub(crate) fn name(&self, short: &str) -> String {
+        format!("{}_{short}", self.stack)
+    }
+
+    pub(crate) fn labels(&self) -> Value {
+        json!({ "com.docker.stack.namespace": self.stack.as_str(), RUN_LABEL: self.stack.as_str() })
+    }
+
+    pub(crate) async fn apply(&self, services: impl IntoIterator<Item = Svc>) -> Applied {
+        self.engine.apply_wanted(&self.wanted(services), None).await.unwrap()
+    }
+
+    pub(crate) async fn settle(&self, applied: &Applied) -> Result<Settled, Trouble> {
+        self.engine.settle(applied, &limits(60), &mut |_| {}).await
+    }
+
+    /// Applies and waits until it is settled.
+    pub(crate) async fn up(&self, services: impl IntoIterator<Item = Svc>) -> Applied {
+        let applied = self.apply(services).await;
+        self.settle(&applied).await.unwrap();
+        applied
+    }
+
+    /// The running container of a service.
+    pub(crate) async fn container(&self, service: &str) -> String {
+        let full = self.name(service);
+        let tasks = self.engine.tasks(&self.stack).await.unwrap();
+        let running = tasks.into_iter().find(|t| t.service == full && t.state == "running").unwrap();
+        running.container_id.unwrap()
+    }
+}
+
+pub(crate) fn limits(window: i64) -> SettleLimits {
+    SettleLimits { window: TimeDelta::seconds(window), ..SettleLimits::default() }
+}
+
+/// Builds a service of the test image.
+#[derive(Clone)]
+pub(crate) struct Svc {
+    name: String,
+    spec: Value,
+}
+
+/// A service of `testbox` with a healthcheck every second, on both networks.
+pub(crate) fn svc(name: &str) -> Svc {
+    let second = 1_000_000_000_i64;
+    let spec = json!({
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": ONE,
+                "Healthcheck": {
+                    "Test": ["CMD", "/bin/healthy.sh"],
+                    "Interval": second, "Timeout": 3 * second, "Retries": 2,
+                },
+                "Env": [],
+            },
+            "Networks": ["internal", "proxy"],
+        },
+        "Mode": { "Replicated": { "Replicas": 1 } },
+        "EndpointSpec": { "Mode": "dnsrr" },
+    });
+    Svc { name: name.to_owned(), spec }
+}
+
+impl Svc {
+    /// Sets any part of the spec, by JSON pointer; the parts above have to be there.
+    pub(crate) fn set(mut self, pointer: &str, value: Value) -> Self {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let parent = if parent.is_empty() { &mut self.spec } else { self.spec.pointer_mut(parent).unwrap() };
+        parent[key] = value;
+        self
+    }
+
+    pub(crate) fn image(self, image: &str) -> Self {
+        self.set("/TaskTemplate/ContainerSpec/Image", json!(image))
+    }
+
+    pub(crate) fn env(mut self, pair: &str) -> Self {
+        let env = self.spec.pointer_mut("/TaskTemplate/ContainerSpec/Env").unwrap();
+        env.as_array_mut().unwrap().push(json!(pair));
+        self
+    }
+
+    pub(crate) fn mode(self, mode: &str) -> Self {
+        self.env(&format!("MODE={mode}"))
+    }
+
+    pub(crate) fn unchecked(self) -> Self {
+        self.set("/TaskTemplate/ContainerSpec/Healthcheck", json!({"Test": ["NONE"]}))
+    }
+
+    pub(crate) fn command(self, args: &[&str]) -> Self {
+        self.set("/TaskTemplate/ContainerSpec/Args", json!(args))
+    }
+
+    pub(crate) fn restart(self, condition: &str) -> Self {
+        self.set("/TaskTemplate/RestartPolicy", json!({"Condition": condition}))
+    }
+
+    pub(crate) fn replicas(self, count: u64) -> Self {
+        self.set("/Mode", json!({"Replicated": {"Replicas": count}}))
+    }
+
+    pub(crate) fn networks(self, names: &[&str]) -> Self {
+        self.set("/TaskTemplate/Networks", json!(names))
+    }
+
+    /// Update with this monitor window, rolled back when it fails.
+    pub(crate) fn rolls_back(self, monitor_seconds: i64) -> Self {
+        let config = json!({
+            "Parallelism": 1, "FailureAction": "rollback", "Monitor": monitor_seconds * 1_000_000_000,
+            "Order": "stop-first",
+        });
+        self.set("/UpdateConfig", config)
+    }
+
+    /// A named volume of the stack.
+    pub(crate) fn volume(self, name: &str, target: &str) -> Self {
+        self.set(
+            "/TaskTemplate/ContainerSpec/Mounts",
+            json!([{"Type": "volume", "Source": name, "Target": target}]),
+        )
+    }
+
+    fn build(self, stage: &Stage) -> WantedService {
+        let Self { name, mut spec } = self;
+        spec["Name"] = json!(stage.name(&name));
+        spec["Labels"] = stage.labels();
+        let task = &mut spec["TaskTemplate"];
+        task["ContainerSpec"]["Labels"] = stage.labels();
+        let networks = task["Networks"].as_array().unwrap().iter().map(|network| {
+            let network = network.as_str().unwrap();
+            let target = if network == "internal" { stage.name(network) } else { network.to_owned() };
+            json!({"Target": target, "Aliases": [name]})
+        });
+        task["Networks"] = networks.collect();
+        for mount in task["ContainerSpec"]["Mounts"].as_array_mut().into_iter().flatten() {
+            mount["Source"] = json!(stage.name(mount["Source"].as_str().unwrap()));
+            mount["VolumeOptions"] = json!({"Labels": stage.labels()});
+        }
+        if task["ContainerSpec"]["Mounts"].is_null() {
+            task["ContainerSpec"].as_object_mut().unwrap().remove("Mounts");
+        }
+        WantedService { name, spec }
+    }
+}
