@@ -1,7 +1,16 @@
 //! Compose files to the model, as `docker stack config` does it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use crate::interpolate::interpolate;
+use crate::locate::locate;
+use crate::merge::merge;
+use crate::schema::{EmptyList, Version, check, normal_version};
+use crate::support;
+use crate::transform::{Surroundings, transform};
+use crate::trouble::{Path, Trouble};
+use crate::yaml::{Mark, Node};
 use crate::{Model, Place, Problem, Problems};
 
 /// One compose file.
@@ -25,12 +34,24 @@ pub enum Interpolation {
 pub struct LoadInput<'a> {
     /// In the order of `-c`: later ones win.
     pub files: &'a [Source],
-    /// Folder of the first file, absolute.
+    /// Folder of the first file, absolute. Every relative path starts here.
     pub working_dir: &'a str,
+    /// The caller's environment.
     pub env: &'a BTreeMap<String, String>,
     pub interpolation: Interpolation,
     /// Reads an `env_file` by its absolute path; the error is printed as it is.
     pub read_file: &'a dyn Fn(&str) -> Result<String, String>,
+}
+
+impl fmt::Debug for LoadInput<'_> {
+    /// Leaves the environment out: it holds secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadInput")
+            .field("files", &self.files.iter().map(|file| &file.name).collect::<Vec<_>>())
+            .field("working_dir", &self.working_dir)
+            .field("interpolation", &self.interpolation)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came of it.
@@ -39,13 +60,19 @@ pub struct Loaded {
     pub model: Model,
     /// What Docker accepts and does not honour.
     pub warnings: Vec<Problem>,
+    /// Name and tree of each file, variables filled in.
+    trees: Vec<(String, Node)>,
 }
 
 impl Loaded {
-    /// Returns where a key such as `services.app.ports[0]` stands, in the last file that has it.
+    /// Returns where a key such as `services.app.ports[0]` stands, in the last file that has it. A label or variable
+    /// is found in list form, too: `services.app.deploy.labels.traefik.enable`.
     #[must_use]
-    pub fn locate(&self, _path: &str) -> Option<Place> {
-        None
+    pub fn locate(&self, path: &str) -> Option<Place> {
+        self.trees.iter().rev().find_map(|(file, tree)| {
+            let Mark { line, column } = locate(tree, path)?;
+            Some(Place { file: file.clone(), line: line as usize, column: column as usize })
+        })
     }
 }
 
@@ -53,6 +80,159 @@ impl Loaded {
 ///
 /// # Errors
 /// Every problem that was found, if Docker would refuse the files.
-pub fn load(_input: &LoadInput<'_>) -> Result<Loaded, Problems> {
-    Ok(Loaded { model: Model::default(), warnings: Vec::new() })
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use compose::{Interpolation, LoadInput, Source, load};
+///
+/// let text = "services:\n  web:\n    image: nginx:${TAG:-1.27}\n    ports: ['80:80']\n";
+/// let loaded = load(&LoadInput {
+///     files: &[Source { name: "compose.yml".into(), text: text.into() }],
+///     working_dir: "/srv/web",
+///     env: &BTreeMap::new(),
+///     interpolation: Interpolation::Apply,
+///     read_file: &|_| Err("no such file".into()),
+/// })?;
+/// assert_eq!(loaded.model.services["web"].image, "nginx:1.27");
+/// assert_eq!(loaded.locate("services.web.ports[0]").map(|place| place.line), Some(4));
+/// # Ok::<(), compose::Problems>(())
+/// ```
+pub fn load(input: &LoadInput<'_>) -> Result<Loaded, Problems> {
+    let mut problems = Vec::new();
+    let mut trees = Vec::new();
+    for source in input.files {
+        match parse(&source.text) {
+            Ok(tree) => trees.push((source.name.clone(), tree)),
+            Err(troubles) => problems.extend(named(&source.name, troubles)),
+        }
+    }
+    if input.files.is_empty() {
+        problems.push(Problem {
+            says: "no compose file was given".to_owned(),
+            remedy: "name at least one file".to_owned(),
+            ..Problem::default()
+        });
+    }
+    let versions: Vec<String> = trees.iter().map(|(_, tree)| normal_version(tree)).collect();
+    let mut models = Vec::new();
+    let mut warnings = Vec::new();
+    for ((name, tree), version) in trees.iter_mut().zip(&versions) {
+        let mut troubles = Vec::new();
+        if version != &versions[0] {
+            troubles.push(mismatch(tree, version, &versions[0]));
+        }
+        let model = read(tree, version, input, &mut troubles);
+        warnings.extend(named(name, support::warnings(tree)));
+        problems.extend(named(name, troubles));
+        models.extend(model);
+    }
+    let model = if problems.is_empty() { merged(models, &trees, &mut problems) } else { Model::default() };
+    if !problems.is_empty() {
+        return Err(Problems::in_files(problems, input.files));
+    }
+    Ok(Loaded { model, warnings, trees })
+}
+
+fn parse(text: &str) -> Result<Node, Vec<Trouble>> {
+    let syntax = |error: crate::yaml::SyntaxError| {
+        Trouble::at(error.at, &Path::root(), error.says).remedy(error.remedy)
+    };
+    let tree = crate::yaml::read(text)
+        .map_err(|errors| errors.into_iter().map(syntax).collect::<Vec<_>>())?
+        .filter(|tree| matches!(tree.kind, crate::yaml::Kind::Map(_)));
+    tree.ok_or_else(|| {
+        vec![
+            Trouble::at(Mark { line: 1, column: 1 }, &Path::root(), "top-level object must be a mapping")
+                .remedy("a compose file starts with keys such as `services:`"),
+        ]
+    })
+}
+
+/// Reads one file. Nothing if it has a problem, in this file or in its version.
+fn read(tree: &mut Node, version: &str, input: &LoadInput<'_>, troubles: &mut Vec<Trouble>) -> Option<Model> {
+    support::forbidden(tree, troubles);
+    if input.interpolation == Interpolation::Apply {
+        interpolate(tree, input.env, troubles);
+    }
+    match Version::parse(version) {
+        Some(known) => {
+            let empty = match input.interpolation {
+                Interpolation::Apply => EmptyList::IsList,
+                Interpolation::Skip => EmptyList::IsNull,
+            };
+            check(tree, known, empty, troubles);
+        }
+        None => troubles.push(unsupported(tree, version)),
+    }
+    if !troubles.is_empty() {
+        return None;
+    }
+    let around = Surroundings { working_dir: input.working_dir, env: input.env, read_file: input.read_file };
+    let model = transform(tree, normal_version(tree), &around, troubles);
+    troubles.is_empty().then_some(model)
+}
+
+fn version_mark(tree: &Node) -> Mark {
+    tree.get("version").map_or(Mark { line: 1, column: 1 }, |node| node.at)
+}
+
+fn mismatch(tree: &Node, version: &str, first: &str) -> Trouble {
+    let root = Path::root();
+    Trouble::at(
+        version_mark(tree),
+        &root.key("version"),
+        format!("version is {version} here and {first} in the first file"),
+    )
+    .remedy(format!("write `version: \"{first}\"`; a file without a version counts as the newest"))
+}
+
+fn unsupported(tree: &Node, version: &str) -> Trouble {
+    let root = Path::root();
+    Trouble::at(
+        version_mark(tree),
+        &root.key("version"),
+        format!("unsupported compose file version {version}"),
+    )
+    .remedy("swarm reads 3.0 to 3.13, such as `version: \"3.8\"`")
+}
+
+fn merged(models: Vec<Model>, trees: &[(String, Node)], problems: &mut Vec<Problem>) -> Model {
+    let mut models = models.into_iter().zip(trees);
+    let mut base = models.next().map(|(model, _)| model).unwrap_or_default();
+    for (model, (name, tree)) in models {
+        if let Err(error) = merge(&mut base, model) {
+            let root = Path::root();
+            let at = locate(tree, &error.key).unwrap_or_default();
+            let trouble = Trouble::at(at, &root.key(&error.key), error.to_string())
+                .remedy("write a list in both files, or remove one of them");
+            problems.extend(named(name, vec![trouble]));
+            return base;
+        }
+    }
+    for (key, volume) in &base.volumes {
+        if volume.extensions.contains_key("x-cluster-spec") {
+            let key = format!("volumes.{key}.x-cluster-spec");
+            let root = Path::root();
+            let (name, at) = trees
+                .iter()
+                .rev()
+                .find_map(|(name, tree)| Some((name.as_str(), locate(tree, &key)?)))
+                .unwrap_or_default();
+            let trouble = Trouble::at(at, &root.key(&key), "conflicts with `external`")
+                .remedy("remove one of the two: an external volume has a cluster spec already");
+            problems.extend(named(name, vec![trouble]));
+        }
+    }
+    base
+}
+
+fn named(file: &str, troubles: Vec<Trouble>) -> impl Iterator<Item = Problem> {
+    troubles.into_iter().map(move |Trouble { at, key, says, remedy }| Problem {
+        file: file.to_owned(),
+        line: at.line as usize,
+        column: at.column as usize,
+        key,
+        says,
+        remedy,
+    })
 }

@@ -76,7 +76,6 @@ pub struct Service {
     pub network_mode: String,
     /// `None`: attached without options.
     pub networks: BTreeMap<String, Option<ServiceNetwork>>,
-    pub oom_score_adj: i64,
     pub pid: String,
     pub ports: Vec<Port>,
     pub privileged: bool,

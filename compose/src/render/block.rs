@@ -1,0 +1,142 @@
+//! A tree to print, built without the keys that are not set.
+
+use std::collections::BTreeMap;
+
+use crate::model::Value;
+use crate::number::{go_float, go_float32};
+
+/// What is printed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Print {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    /// A float in Go's notation, which may look like a whole number.
+    Float(String),
+    Text(String),
+    /// Printed without quotes.
+    Time(String),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
+}
+
+impl Print {
+    pub(super) fn float32(value: f32) -> Self {
+        Self::Float(go_float32(value))
+    }
+
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub(super) fn into_json(self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => value.into(),
+            Self::Int(value) => value.into(),
+            Self::Uint(value) => value.into(),
+            Self::Float(text) => match text.parse::<i64>() {
+                Ok(whole) => whole.into(),
+                Err(_) => text.parse::<f64>().map_or(Json::Null, Json::from),
+            },
+            Self::Text(text) | Self::Time(text) => text.into(),
+            Self::List(items) => items.into_iter().map(Self::into_json).collect(),
+            Self::Map(entries) => {
+                Json::Object(entries.into_iter().map(|(key, value)| (key, value.into_json())).collect())
+            }
+        }
+    }
+}
+
+impl From<&Value> for Print {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Int(value) => Self::Int(*value),
+            Value::Uint(value) => Self::Uint(*value),
+            Value::Float(value) => Self::Float(go_float(*value)),
+            Value::Text(text) => Self::Text(text.clone()),
+            Value::Time(text) => Self::Time(text.clone()),
+            Value::List(items) => Self::List(items.iter().map(Self::from).collect()),
+            Value::Map(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.clone(), Self::from(value))).collect())
+            }
+        }
+    }
+}
+
+/// A map under construction. What is empty is left out, as Docker does.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    entries: BTreeMap<String, Print>,
+}
+
+impl Block {
+    pub(super) fn put(&mut self, key: &str, value: Print) {
+        self.entries.insert(key.to_owned(), value);
+    }
+
+    pub(super) fn put_some(&mut self, key: &str, value: Option<Print>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.put(key, Print::text(text));
+        }
+    }
+
+    pub(super) fn flag(&mut self, key: &str, flag: bool) {
+        if flag {
+            self.put(key, Print::Bool(true));
+        }
+    }
+
+    pub(super) fn texts(&mut self, key: &str, texts: &[String]) {
+        self.list(key, texts.iter().map(Print::text));
+    }
+
+    pub(super) fn list(&mut self, key: &str, items: impl Iterator<Item = Print>) {
+        let items: Vec<Print> = items.collect();
+        if !items.is_empty() {
+            self.put(key, Print::List(items));
+        }
+    }
+
+    pub(super) fn pairs(&mut self, key: &str, pairs: &BTreeMap<String, String>) {
+        self.map(key, pairs, |value| Print::text(value));
+    }
+
+    pub(super) fn map<T>(&mut self, key: &str, map: &BTreeMap<String, T>, print: impl Fn(&T) -> Print) {
+        if !map.is_empty() {
+            self.put(key, Print::Map(map.iter().map(|(key, value)| (key.clone(), print(value))).collect()));
+        }
+    }
+
+    /// Adds a block, unless it has nothing in it.
+    pub(super) fn block(&mut self, key: &str, block: Self) {
+        if !block.entries.is_empty() {
+            self.put(key, block.into());
+        }
+    }
+
+    /// Adds a block that is printed even when it has nothing in it.
+    pub(super) fn some_block(&mut self, key: &str, block: Option<Self>) {
+        self.put_some(key, block.map(Print::from));
+    }
+
+    pub(super) fn extend(&mut self, extensions: &BTreeMap<String, Value>) {
+        self.entries.extend(extensions.iter().map(|(key, value)| (key.clone(), Print::from(value))));
+    }
+}
+
+impl From<Block> for Print {
+    fn from(block: Block) -> Self {
+        Self::Map(block.entries)
+    }
+}

@@ -1,0 +1,112 @@
+//! The tree: every key and value knows where it stands.
+
+use super::Value;
+
+/// A place in one file: line and column from 1, the column in characters. Line 0 means nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+/// A value with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) at: Mark,
+    pub(crate) kind: Kind,
+}
+
+/// What a value is, as Go's YAML reader sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Only what does not fit an `i64`.
+    Uint(u64),
+    Float(f64),
+    Text(String),
+    Time(Time),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A date or time without quotes: how Go prints it in its two ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// RFC 3339, as in JSON and YAML.
+    pub(crate) rfc3339: String,
+    /// `2020-01-01 00:00:00 +0000 UTC`, as in a text.
+    pub(crate) spoken: String,
+}
+
+/// A key of a map and its value. Keys are unique within a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) at: Mark,
+    pub(crate) key: String,
+    pub(crate) value: Node,
+}
+
+impl Node {
+    pub(crate) fn new(at: Mark, kind: Kind) -> Self {
+        Self { at, kind }
+    }
+
+    /// Returns the entries; none if this is not a map.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Time(_)
+            | Kind::List(_) => &[],
+        }
+    }
+
+    /// Returns the items; none if this is not a list.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.kind {
+            Kind::List(items) => items,
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Time(_)
+            | Kind::Map(_) => &[],
+        }
+    }
+
+    /// Returns the entry of this key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// Returns the value of this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// Returns the value without the places.
+    pub(crate) fn to_value(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Int(value) => Value::Int(*value),
+            Kind::Uint(value) => Value::Uint(*value),
+            Kind::Float(value) => Value::Float(*value),
+            Kind::Text(value) => Value::Text(value.clone()),
+            Kind::Time(value) => Value::Time(value.rfc3339.clone()),
+            Kind::List(items) => Value::List(items.iter().map(Self::to_value).collect()),
+            Kind::Map(entries) => {
+                Value::Map(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect())
+            }
+        }
+    }
+}
