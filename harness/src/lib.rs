@@ -1,4 +1,5 @@
 //! One recipe against one swarm: engine, source, probes, edge.
 
 pub mod engine;
+pub mod probe;
 pub mod source;
