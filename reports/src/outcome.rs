@@ -1,0 +1,272 @@
+//! A run for machines: `outcome.json`, versioned. `outcome.schema.json` says what is promised.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::event::{Context, Deviation, Finding, Probed, Whose};
+use domain::names::Side;
+use domain::verdict::{Depth, Skip};
+use domain::{Cause, Tier, Verdict};
+use serde::Serialize;
+
+use crate::view::{BaseVerdict, End, ImagesOf, RunView, SideView, StageView, TierView, fault_of};
+
+/// The version of the outcome format.
+pub const FORMAT: u32 = 1;
+
+/// The JSON schema of the format (draft 2020-12).
+pub const SCHEMA: &str = include_str!("../outcome.schema.json");
+
+/// Returns the run as JSON, indented, with a newline at its end.
+pub fn outcome_json(run: &RunView) -> String {
+    let mut text = serde_json::to_string_pretty(&outcome(run)).expect("it holds only what JSON can say");
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    format: u32,
+    run: Option<&'a str>,
+    recipe: Option<&'a str>,
+    at: Option<&'a str>,
+    commit: Option<&'a str>,
+    released: Option<bool>,
+    context: Option<Context>,
+    bases: &'a [String],
+    harness: Option<&'a str>,
+    engine: Option<&'a str>,
+    started: Option<String>,
+    ended: Option<String>,
+    millis: u64,
+    state: &'static str,
+    level: Option<u8>,
+    tiers: Vec<TierOut<'a>>,
+    sides: Vec<SideOut<'a>>,
+    findings: &'a [Finding],
+    warnings: Vec<&'a str>,
+    left: Vec<&'a str>,
+    trouble: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TierOut<'a> {
+    tier: Tier,
+    #[serde(flatten)]
+    verdict: VerdictOut<'a>,
+    app_millis: u64,
+    our_millis: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bases: Vec<BaseOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct BaseOut<'a> {
+    base: Option<&'a str>,
+    #[serde(flatten)]
+    verdict: VerdictOut<'a>,
+}
+
+#[derive(Serialize)]
+struct VerdictOut<'a> {
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth: Option<Depth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<SkipOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CauseOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct SkipOut {
+    reason: &'static str,
+    says: String,
+}
+
+#[derive(Serialize)]
+struct CauseOut<'a> {
+    name: &'static str,
+    fault: String,
+    says: String,
+    advice: &'static str,
+    service: Option<&'a str>,
+    last_lines: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SideOut<'a> {
+    side: Side,
+    nth: usize,
+    tier: Option<Tier>,
+    stack: &'a str,
+    domain: &'a str,
+    base: Option<&'a str>,
+    app_millis: u64,
+    our_millis: u64,
+    stages: Vec<StageOut<'a>>,
+    probes: Vec<ProbeOut<'a>>,
+    deviations: &'a [Deviation],
+    images: Vec<ImagesOut<'a>>,
+    logs: Vec<LogOut<'a>>,
+    /// None: not cleared, as far as the log reaches.
+    left: Option<&'a [String]>,
+}
+
+#[derive(Serialize)]
+struct StageOut<'a> {
+    stage: &'a str,
+    from_millis: u64,
+    millis: Option<u64>,
+    whose: Option<Whose>,
+    ok: Option<bool>,
+    detail: Option<&'a str>,
+    facts: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct ProbeOut<'a> {
+    stage: Option<&'a str>,
+    #[serde(flatten)]
+    probed: &'a Probed,
+}
+
+#[derive(Serialize)]
+struct ImagesOut<'a> {
+    release: &'a str,
+    images: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct LogOut<'a> {
+    service: &'a str,
+    file: &'a str,
+    lines: u64,
+    cut: bool,
+}
+
+fn outcome(run: &RunView) -> Outcome<'_> {
+    let start = run.start.as_ref();
+    Outcome {
+        format: FORMAT,
+        run: run.run.as_ref().map(|id| id.as_str()),
+        recipe: start.map(|s| s.subject.recipe.as_str()),
+        at: start.map(|s| s.subject.at.as_str()),
+        commit: start.map(|s| s.subject.commit.as_str()),
+        released: start.map(|s| s.subject.released),
+        context: start.map(|s| s.context),
+        bases: start.map(|s| s.bases.as_slice()).unwrap_or_default(),
+        harness: start.map(|s| s.harness.as_str()),
+        engine: start.map(|s| s.engine.as_str()),
+        started: start.map(|s| time(s.at)),
+        ended: match &run.end {
+            End::Ended { at, .. } => Some(time(*at)),
+            End::Open { .. } => None,
+        },
+        millis: run.millis(),
+        state: run.state().name(),
+        level: run.level(),
+        tiers: run.tiers.iter().map(|t| tier(run, t)).collect(),
+        sides: run.sides.iter().map(side).collect(),
+        findings: &run.findings,
+        warnings: run.warnings.iter().map(|w| w.says.as_str()).collect(),
+        left: run.left(),
+        trouble: run.trouble.sentences(),
+    }
+}
+
+fn tier<'a>(run: &RunView, tier: &'a TierView) -> TierOut<'a> {
+    let bases = |each: &'a [BaseVerdict]| {
+        each.iter().map(|b| BaseOut { base: b.base.as_deref(), verdict: verdict(Some(&b.verdict)) }).collect()
+    };
+    TierOut {
+        tier: tier.tier,
+        verdict: verdict(tier.verdict.as_ref()),
+        app_millis: run.tier_millis(tier.tier, Whose::App),
+        our_millis: run.tier_millis(tier.tier, Whose::Ours),
+        // One judgement is the tier's own, unless it names its base.
+        bases: match tier.each.as_slice() {
+            [only] if only.base.is_none() => Vec::new(),
+            each => bases(each),
+        },
+    }
+}
+
+fn verdict(verdict: Option<&Verdict>) -> VerdictOut<'_> {
+    let out = |verdict| VerdictOut { verdict, depth: None, skipped: None, cause: None };
+    match verdict {
+        None => out("none"),
+        Some(Verdict::Passed { depth }) => VerdictOut { depth: Some(*depth), ..out("passed") },
+        Some(Verdict::Skipped { why }) => {
+            let reason = match why {
+                Skip::NoOlderRelease => "no_older_release",
+                Skip::NotAsked => "not_asked",
+                Skip::ExpectedNa { .. } => "expected_na",
+            };
+            VerdictOut { skipped: Some(SkipOut { reason, says: why.to_string() }), ..out("skipped") }
+        }
+        Some(Verdict::Failed { why }) => VerdictOut { cause: Some(cause(why)), ..out("failed") },
+        Some(Verdict::Unverified { why }) => VerdictOut { cause: Some(cause(why)), ..out("unverified") },
+    }
+}
+
+fn cause(cause: &Cause) -> CauseOut<'_> {
+    CauseOut {
+        name: cause.name(),
+        fault: fault_of(cause).replace(' ', "_"),
+        says: cause.to_string(),
+        advice: crate::advice(cause),
+        service: cause.service(),
+        last_lines: cause.last_lines(),
+    }
+}
+
+fn side(side: &SideView) -> SideOut<'_> {
+    SideOut {
+        side: side.side,
+        nth: side.nth,
+        tier: side.tier,
+        stack: &side.stack,
+        domain: &side.domain,
+        base: side.base.as_deref(),
+        app_millis: side.millis(Whose::App),
+        our_millis: side.millis(Whose::Ours),
+        stages: side.stages.iter().map(stage).collect(),
+        probes: side
+            .probes
+            .iter()
+            .map(|p| ProbeOut { stage: p.stage.as_deref(), probed: &p.probed })
+            .collect(),
+        deviations: &side.deviations,
+        images: side
+            .images
+            .iter()
+            .map(|ImagesOf { release, images }| ImagesOut { release, images })
+            .collect(),
+        logs: side
+            .logs
+            .iter()
+            .map(|l| LogOut { service: &l.service, file: &l.file, lines: l.lines, cut: l.cut })
+            .collect(),
+        left: side.cleared.as_ref().map(|c| c.left.as_slice()),
+    }
+}
+
+fn stage(stage: &StageView) -> StageOut<'_> {
+    let ended = stage.ended.as_ref();
+    StageOut {
+        stage: &stage.stage,
+        from_millis: stage.from_millis,
+        millis: ended.map(|e| e.millis),
+        whose: ended.map(|e| e.whose),
+        ok: ended.map(|e| e.ok),
+        detail: ended.map(|e| e.detail.as_str()),
+        facts: ended
+            .map(|e| e.facts.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,115 @@
+//! What a run leaves to look at: images by release, and the texts of logs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Logs, link};
+use crate::text::{count, cut};
+use crate::view::{ImagesOf, RunView};
+
+/// Most lines of a log in the page, the last ones; the file beside it has them all.
+const LOG_LINES: usize = 4000;
+/// Longest line of a log in the page.
+const LOG_WIDTH: usize = 4000;
+
+#[derive(Serialize)]
+pub(super) struct ServiceImages<'a> {
+    service: &'a str,
+    releases: Vec<ReleaseImage<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ReleaseImage<'a> {
+    release: &'a str,
+    image: &'a str,
+    digest: Option<&'a str>,
+    /// Against the release before: `same`, `changed`, or nothing to compare with.
+    against: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct LogText<'a> {
+    pub id: String,
+    title: String,
+    pub file: &'a str,
+    href: Option<String>,
+    note: String,
+    pub open: bool,
+    pub lines: Vec<LogLine>,
+}
+
+#[derive(Serialize)]
+pub(super) struct LogLine {
+    pub n: usize,
+    text: String,
+}
+
+pub(super) fn images(run: &RunView) -> Vec<ServiceImages<'_>> {
+    // Bases come first, so that each release stands after the one from which it is upgraded.
+    let target = run.start.as_ref().map(|s| s.subject.at.as_str());
+    let mut releases: Vec<&ImagesOf> = Vec::new();
+    for images in run.sides.iter().flat_map(|s| &s.images) {
+        if !releases.iter().any(|r| r.release == images.release) {
+            releases.push(images);
+        }
+    }
+    releases.sort_by_key(|r| target == Some(r.release.as_str()));
+    let mut services: BTreeMap<&str, Vec<ReleaseImage<'_>>> = BTreeMap::new();
+    for ImagesOf { release, images } in releases {
+        for (service, reference) in images {
+            let (image, digest) = split_digest(reference);
+            let known = services.entry(service).or_default();
+            let against = known.last().map(|before| {
+                let same = match (before.digest, digest) {
+                    (Some(a), Some(b)) => a == b,
+                    (None, _) | (_, None) => before.image == image,
+                };
+                if same { "same" } else { "changed" }
+            });
+            known.push(ReleaseImage { release, image, digest, against });
+        }
+    }
+    services.into_iter().map(|(service, releases)| ServiceImages { service, releases }).collect()
+}
+
+fn split_digest(reference: &str) -> (&str, Option<&str>) {
+    match reference.find("sha256:") {
+        Some(at) => (reference[..at].trim_end_matches(['@', ' ']), Some(&reference[at..])),
+        None => (reference, None),
+    }
+}
+
+pub(super) fn log_texts<'a>(run: &'a RunView, logs: &Logs) -> Vec<LogText<'a>> {
+    let kept = run.sides.iter().flat_map(|side| side.logs.iter().map(move |log| (side, log)));
+    kept.zip(1..)
+        .map(|((side, log), n)| {
+            let text = logs.get(&log.file).map(String::as_str);
+            let all: Vec<&str> = text.unwrap_or_default().lines().collect();
+            let from = all.len().saturating_sub(LOG_LINES);
+            let mut notes = vec![count(usize::try_from(log.lines).unwrap_or(usize::MAX), "line", "lines")];
+            if log.cut {
+                notes.push("cut when it was kept".to_owned());
+            }
+            if from > 0 {
+                notes.push(format!("the last {LOG_LINES} are shown"));
+            }
+            if text.is_none() {
+                notes.push("the text is not here".to_owned());
+            }
+            LogText {
+                id: format!("log{n}"),
+                title: format!("{} {}", side.side, log.service),
+                file: &log.file,
+                href: link(&log.file),
+                note: notes.join(" · "),
+                open: false,
+                lines: all[from..]
+                    .iter()
+                    .zip(from + 1..)
+                    .map(|(line, n)| LogLine { n, text: cut(line, LOG_WIDTH) })
+                    .collect(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,439 @@
+//! One run as all reports see it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::cause::{Cause, Fault, Vantage};
+use domain::event::{Context, Deviation, Finding, Probed, Severity, Subject, Whose};
+use domain::names::{RunId, Side};
+use domain::verdict::Depth;
+use domain::{Tier, Verdict};
+
+use crate::log::Garbled;
+
+/// A run, folded from its events. Any part may be missing: a log can be cut anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunView {
+    /// None when not one line could be read.
+    pub run: Option<RunId>,
+    pub start: Option<Start>,
+    pub end: End,
+    /// In the order of judging; tiers of which the log says nothing are not listed.
+    pub tiers: Vec<TierView>,
+    /// In the order in which they started.
+    pub sides: Vec<SideView>,
+    pub findings: Vec<Finding>,
+    pub warnings: Vec<Warning>,
+    /// What the log itself lacks.
+    pub trouble: Trouble,
+}
+
+/// What was known when the run began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    pub at: DateTime<Utc>,
+    pub subject: Subject,
+    pub bases: Vec<String>,
+    pub context: Context,
+    pub harness: String,
+    pub engine: String,
+}
+
+/// How the log ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    Ended {
+        at: DateTime<Utc>,
+        millis: u64,
+        /// The lower of what was written and what the verdicts allow.
+        level: u8,
+        /// What was left in the swarm.
+        left: Vec<String>,
+    },
+    /// There is no last event: the process was killed, or is still at work.
+    Open {
+        /// Time of the last event that could be read.
+        last: Option<DateTime<Utc>>,
+    },
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self::Open { last: None }
+    }
+}
+
+/// What became of one tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TierView {
+    pub tier: Tier,
+    /// The worst over all bases. None: it was begun and not judged.
+    pub verdict: Option<Verdict>,
+    /// One entry for each judgement in the log.
+    pub each: Vec<BaseVerdict>,
+}
+
+/// A tier's verdict for one base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseVerdict {
+    pub base: Option<String>,
+    pub verdict: Verdict,
+}
+
+/// One stack of the run and all that happened on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideView {
+    pub side: Side,
+    pub nth: usize,
+    /// Tier, stack and domain are unknown when the line that named them is lost.
+    pub tier: Option<Tier>,
+    pub stack: String,
+    pub domain: String,
+    /// Release from which it upgrades.
+    pub base: Option<String>,
+    pub stages: Vec<StageView>,
+    pub probes: Vec<ProbeView>,
+    pub deviations: Vec<Deviation>,
+    /// In the order in which they were resolved.
+    pub images: Vec<ImagesOf>,
+    pub logs: Vec<KeptLog>,
+    pub cleared: Option<Cleared>,
+}
+
+/// One stage on the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageView {
+    pub stage: String,
+    /// Milliseconds from the start of the run.
+    pub from_millis: u64,
+    /// None: the log ends while it was at work.
+    pub ended: Option<StageEnd>,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageEnd {
+    pub millis: u64,
+    pub whose: Whose,
+    pub ok: bool,
+    pub detail: String,
+    pub facts: BTreeMap<String, String>,
+}
+
+/// One answer of a probe, with the stage in which it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeView {
+    pub stage: Option<String>,
+    pub probed: Probed,
+}
+
+/// The images of one release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagesOf {
+    pub release: String,
+    /// Service to image reference with digest.
+    pub images: BTreeMap<String, String>,
+}
+
+/// Log text that was kept as evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLog {
+    pub service: String,
+    /// Path within the run's folder.
+    pub file: String,
+    pub lines: u64,
+    /// Whether the text is only a part of what was said.
+    pub cut: bool,
+}
+
+/// The proof that a side was cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// Milliseconds from the start of the run.
+    pub from_millis: u64,
+    pub millis: u64,
+    /// Empty is the proof.
+    pub left: Vec<String>,
+}
+
+/// A warning: never a cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub at: DateTime<Utc>,
+    pub says: String,
+}
+
+/// What is wrong with the log, not with the recipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Events of a newer version, by name.
+    pub unknown: BTreeMap<String, u64>,
+    pub garbled: Vec<Garbled>,
+    pub newer_format: Option<u32>,
+    /// Numbers that are missing in the sequence.
+    pub lost: u64,
+    /// Events of another run in the same log; they were left out.
+    pub foreign: u64,
+    /// Where the log says two things at once; the worse one was taken (law 1).
+    pub contradictions: Vec<String>,
+}
+
+impl Trouble {
+    /// Returns a sentence for each trouble; empty for a sound log.
+    pub fn sentences(&self) -> Vec<String> {
+        let Self { unknown, garbled, newer_format, lost, foreign, contradictions } = self;
+        let mut said = Vec::new();
+        if let Some(version) = newer_format {
+            said.push(format!("the log was written in format {version}, newer than this Simmer knows"));
+        }
+        for (name, count) in unknown {
+            said.push(format!("{count} × event `{name}` is not known here and was left out"));
+        }
+        for Garbled { line, says } in garbled {
+            said.push(format!("line {line} of the log cannot be read: {says}"));
+        }
+        if *lost > 0 {
+            said.push(format!("{lost} events are missing in the sequence"));
+        }
+        if *foreign > 0 {
+            said.push(format!("{foreign} events of another run were left out"));
+        }
+        said.extend(contradictions.iter().cloned());
+        said
+    }
+}
+
+/// The run in one word. The order is the order of urgency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Failed,
+    /// The log has no end, and nothing failed up to there.
+    DidNotEnd,
+    /// Blocks like a failure, and says nothing against the recipe.
+    NotJudged,
+    /// Every tier was skipped.
+    NothingJudged,
+    Superficial,
+    Passed,
+}
+
+impl State {
+    /// Returns the words for tables and headlines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::DidNotEnd => "did not end",
+            Self::NotJudged => "not judged",
+            Self::NothingJudged => "nothing judged",
+            Self::Superficial => "passed (superficial)",
+            Self::Passed => "passed",
+        }
+    }
+
+    /// Returns the stable name for outputs that are counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::DidNotEnd => "did_not_end",
+            Self::NotJudged => "not_judged",
+            Self::NothingJudged => "nothing_judged",
+            Self::Superficial => "superficial",
+            Self::Passed => "passed",
+        }
+    }
+}
+
+/// The tiers in the order of the ladder: the lowest broken rung leads a report.
+const BY_RUNG: [Tier; 6] =
+    [Tier::Install, Tier::Upgrade, Tier::Backup, Tier::Restore, Tier::Custom, Tier::Lint];
+
+impl RunView {
+    /// Returns the run in one word. A failed tier stands even when the run did not end.
+    pub fn state(&self) -> State {
+        let verdicts = || self.tiers.iter().map(|t| t.verdict.as_ref());
+        if verdicts().any(|v| matches!(v, Some(Verdict::Failed { .. }))) {
+            return State::Failed;
+        }
+        if matches!(self.end, End::Open { .. }) {
+            return State::DidNotEnd;
+        }
+        if verdicts().any(|v| matches!(v, Some(Verdict::Unverified { .. }) | None)) {
+            return State::NotJudged;
+        }
+        let passed =
+            |depth| verdicts().any(|v| matches!(v, Some(Verdict::Passed { depth: d }) if *d == depth));
+        match (passed(Depth::Superficial), passed(Depth::Asserted)) {
+            (true, _) => State::Superficial,
+            (false, true) => State::Passed,
+            (false, false) => State::NothingJudged,
+        }
+    }
+
+    /// Returns the tier that explains the run: the lowest rung that failed, else the lowest that could not
+    /// be judged for a reason of its own.
+    pub fn lead(&self) -> Option<(Tier, &Verdict, &Cause)> {
+        let broken = || {
+            BY_RUNG.iter().filter_map(|tier| {
+                let verdict = self.tier(*tier)?.verdict.as_ref()?;
+                Some((*tier, verdict, verdict.cause()?))
+            })
+        };
+        broken()
+            .find(|(_, verdict, _)| matches!(verdict, Verdict::Failed { .. }))
+            .or_else(|| broken().find(|(_, _, cause)| !matches!(cause, Cause::After { .. })))
+            .or_else(|| broken().next())
+    }
+
+    /// Returns what the log says of a tier.
+    pub fn tier(&self, tier: Tier) -> Option<&TierView> {
+        self.tiers.iter().find(|t| t.tier == tier)
+    }
+
+    /// Returns the verdict for a table, with the fault of what could not be judged.
+    pub fn verdict_words(&self) -> String {
+        match (self.state(), self.lead()) {
+            (State::NotJudged, Some((_, _, cause))) => format!("not judged ({})", fault_of(cause)),
+            (state, _) => state.word().to_owned(),
+        }
+    }
+
+    /// Returns the level; None while the run has no end.
+    pub fn level(&self) -> Option<u8> {
+        match self.end {
+            End::Ended { level, .. } => Some(level),
+            End::Open { .. } => None,
+        }
+    }
+
+    /// Returns how long the run took, or how far the log reaches.
+    pub fn millis(&self) -> u64 {
+        match (&self.end, &self.start) {
+            (End::Ended { millis, .. }, _) => *millis,
+            (End::Open { last: Some(last) }, Some(start)) => millis_between(start.at, *last),
+            (End::Open { .. }, _) => 0,
+        }
+    }
+
+    /// Returns what is left in the swarm, each thing once: by the last listing, and by each side's.
+    pub fn left(&self) -> Vec<&str> {
+        let of_end: &[String] = match &self.end {
+            End::Ended { left, .. } => left,
+            End::Open { .. } => &[],
+        };
+        let of_sides = match self.end {
+            // The last listing is the newer fact.
+            End::Ended { .. } => &[],
+            End::Open { .. } => self.sides.as_slice(),
+        };
+        let mut left: Vec<&str> = of_sides
+            .iter()
+            .filter_map(|s| s.cleared.as_ref())
+            .flat_map(|c| &c.left)
+            .chain(of_end)
+            .map(String::as_str)
+            .collect();
+        left.sort_unstable();
+        left.dedup();
+        left
+    }
+
+    /// Returns the recipe's name, or `?` where the first line is lost.
+    pub fn recipe(&self) -> &str {
+        self.start.as_ref().map_or("?", |s| s.subject.recipe.as_str())
+    }
+
+    /// Returns the release's tag, else the short commit.
+    pub fn rev(&self) -> &str {
+        match self.start.as_ref().map(|s| &s.subject) {
+            Some(subject) if subject.released => &subject.at,
+            Some(subject) => short(&subject.commit),
+            None => "?",
+        }
+    }
+
+    /// Returns the milliseconds of a tier's stages, told apart by whose they were. Stages that have no end
+    /// do not count.
+    pub fn tier_millis(&self, tier: Tier, whose: Whose) -> u64 {
+        self.sides.iter().filter(|s| s.tier == Some(tier)).map(|s| s.millis(whose)).sum()
+    }
+}
+
+impl SideView {
+    /// Returns the milliseconds of the side's ended stages of one kind. Clearing is ours.
+    pub fn millis(&self, of: Whose) -> u64 {
+        let stages = self.stages.iter().filter_map(|s| s.ended.as_ref());
+        let staged: u64 = stages.filter(|e| e.whose == of).map(|e| e.millis).sum();
+        let told_as_stage = self.stages.iter().any(|s| s.stage == "clear");
+        match (&self.cleared, of) {
+            (Some(cleared), Whose::Ours) if !told_as_stage => staged + cleared.millis,
+            _ => staged,
+        }
+    }
+
+    /// Returns the probes that count: the last answer of each question in each stage.
+    pub fn last_probes(&self) -> Vec<&ProbeView> {
+        let same = |a: &ProbeView, b: &ProbeView| {
+            a.stage == b.stage && a.probed.from == b.probed.from && a.probed.url == b.probed.url
+        };
+        let later = |n: usize| &self.probes[n + 1..];
+        self.probes
+            .iter()
+            .enumerate()
+            .filter(|(n, probe)| !later(*n).iter().any(|other| same(other, probe)))
+            .map(|(_, probe)| probe)
+            .collect()
+    }
+}
+
+/// Returns whose fault it is, with the two causes told apart that speak of something else than the target.
+pub(crate) fn fault_of(cause: &Cause) -> &'static str {
+    match (cause, cause.fault()) {
+        (Cause::BaseBroken { .. }, _) => "base release",
+        (Cause::After { .. }, _) => "earlier tier",
+        (_, Fault::Recipe) => "recipe",
+        (_, Fault::Overlay) => "overlay",
+        (_, Fault::Platform) => "platform",
+        (_, Fault::Runner) => "runner",
+    }
+}
+
+pub(crate) fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}
+
+pub(crate) fn vantage(from: Vantage) -> &'static str {
+    match from {
+        Vantage::Inside => "inside",
+        Vantage::Outside => "outside",
+    }
+}
+
+pub(crate) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+/// File and line of a finding; a finding about a whole file has no line.
+pub(crate) fn place(finding: &Finding) -> String {
+    match finding.line {
+        0 => finding.file.clone(),
+        line => format!("{}:{line}", finding.file),
+    }
+}
+
+pub(crate) fn context(context: Context) -> &'static str {
+    match context {
+        Context::Hand => "by hand",
+        Context::Sweep => "sweep",
+        Context::PullRequest => "pull request",
+        Context::Isolation => "isolation",
+    }
+}
+
+/// Milliseconds from one instant to a later one; 0 where the clock went back.
+pub(crate) fn millis_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
+}

@@ -1,0 +1,159 @@
+//! What a view holds, of sound logs and of damaged ones.
+
+use domain::event::Whose;
+use domain::verdict::Depth;
+use domain::{Cause, Tier, Verdict, What};
+use reports::{End, State, fold, read};
+
+use crate::sample;
+
+#[test]
+fn each_sample_folds_to_its_state() {
+    let states: Vec<String> = sample::gallery()
+        .iter()
+        .map(|s| {
+            let view = fold(&s.events);
+            format!("{}: {} {:?}", s.name, view.verdict_words(), view.level())
+        })
+        .collect();
+    insta::assert_snapshot!(states.join("\n"), @r"
+    all-passed: passed Some(5)
+    crash-loop: failed Some(1)
+    mixed-stack: failed Some(1)
+    probe-tls: failed Some(0)
+    platform-fault: not judged (platform) Some(0)
+    unfinished: did not end None
+    superficial: passed (superficial) Some(5)
+    hostile: failed Some(0)
+    ");
+}
+
+#[test]
+fn what_a_log_says_is_what_its_text_says() {
+    for sample in sample::gallery() {
+        let read = read(&sample.text());
+        assert_eq!(read.view(), fold(&sample.events), "{}", sample.name);
+        assert!(read.view().trouble.sentences().is_empty(), "{}", sample.name);
+    }
+}
+
+#[test]
+fn a_log_can_be_cut_at_any_byte() {
+    let text = sample::crash_loop().text();
+    let whole = read(&text).view();
+    // Every byte of the end, and a spread of places before it: a prime, so that no field is spared.
+    let places = (0..text.len() - 200).step_by(97).chain(text.len() - 200..text.len());
+    for at in places.filter(|at| text.is_char_boundary(*at)) {
+        let view = read(&text[..at]).view();
+        let whole_but_its_newline = at == text.len() - 1;
+        assert_eq!(view.level().is_some(), whole_but_its_newline, "at byte {at}");
+        assert!(view.trouble.garbled.len() <= 1);
+        assert!(view.sides.len() <= whole.sides.len());
+        assert!(!matches!(view.state(), State::Passed | State::Superficial), "a cut log is never green");
+    }
+}
+
+#[test]
+fn a_cut_line_is_named_with_its_number() {
+    let text = sample::unfinished().text();
+    let cut = &text[..text.len() - 40];
+    let trouble = read(cut).view().trouble.sentences();
+    let last = text.lines().count();
+    assert_eq!(trouble, [format!("line {last} of the log cannot be read: the line is cut")]);
+}
+
+#[test]
+fn events_of_a_newer_version_are_counted_and_named() {
+    let text = sample::all_passed().text();
+    let lines: Vec<&str> = text.lines().collect();
+    let newer = |seq: usize| {
+        format!(r#"{{"v":2,"seq":{seq},"at":"2026-11-21T03:05:00Z","run":"x","event":"canonical_advanced"}}"#)
+    };
+    let all = [lines[0], &newer(2), &newer(3), lines[1]].join("\n");
+    let view = read(&all).view();
+    assert_eq!(view.trouble.unknown["canonical_advanced"], 2);
+    insta::assert_snapshot!(view.trouble.sentences().join("\n"), @r"
+    the log was written in format 2, newer than this Simmer knows
+    2 × event `canonical_advanced` is not known here and was left out
+    ");
+}
+
+#[test]
+fn lost_lines_and_strangers_are_counted() {
+    let mut events = sample::all_passed().events;
+    events.drain(5..8);
+    let stranger = sample::crash_loop().events.remove(4);
+    events.push(stranger);
+    let view = fold(&events);
+    assert_eq!((view.trouble.lost, view.trouble.foreign), (3, 1));
+}
+
+#[test]
+fn a_stage_whose_start_is_lost_still_has_its_place() {
+    let mut events = sample::all_passed().events;
+    let lost = |what: &What| matches!(what, What::StageStarted { stage, .. } if stage == "soak");
+    let whole = fold(&events);
+    events.retain(|e| !lost(&e.what));
+    let view = fold(&events);
+    assert_eq!(view.sides, whole.sides);
+}
+
+#[test]
+fn of_several_bases_the_worst_stands() {
+    let view = fold(&sample::mixed_stack().events);
+    let upgrade = view.tier(Tier::Upgrade).unwrap();
+    assert_eq!(upgrade.each.len(), 2);
+    assert!(matches!(upgrade.verdict, Some(Verdict::Failed { why: Cause::MixedStack { .. } })));
+}
+
+/// Law 1: a verdict may understate, never overstate.
+#[test]
+fn a_last_line_that_is_better_than_the_judgements_is_not_believed() {
+    let mut events = sample::crash_loop().events;
+    let last = events.last_mut().unwrap();
+    let What::RunEnded { level, verdicts, .. } = &mut last.what else {
+        panic!("the last event ends the run")
+    };
+    *level = 5;
+    verdicts.insert(Tier::Upgrade, Verdict::Passed { depth: Depth::Asserted });
+    let view = fold(&events);
+    assert_eq!((view.state(), view.level()), (State::Failed, Some(1)));
+    assert_eq!(view.trouble.contradictions.len(), 2);
+}
+
+#[test]
+fn a_run_in_which_all_was_skipped_is_not_green() {
+    let sample = sample::Script::new("skips", "gitea", "1.0.0+1", &[]).later_rooms().done(&[]);
+    assert_eq!(fold(&sample.events).state(), State::NothingJudged);
+}
+
+#[test]
+fn a_platform_fault_leads_and_the_tiers_after_it_do_not() {
+    let view = fold(&sample::platform_fault().events);
+    let (tier, _, cause) = view.lead().unwrap();
+    assert_eq!((tier, cause.name()), (Tier::Install, "image_pull"));
+    assert_eq!(view.verdict_words(), "not judged (platform)");
+}
+
+#[test]
+fn app_time_and_our_time_are_told_apart() {
+    let view = fold(&sample::all_passed().events);
+    assert_eq!(view.tier_millis(Tier::Install, Whose::App), 8_420);
+    // pull, deploy, probe, soak, clear
+    assert_eq!(view.tier_millis(Tier::Install, Whose::Ours), 210 + 880 + 412 + 5_000 + 730);
+}
+
+#[test]
+fn an_unfinished_run_has_no_level_and_reaches_as_far_as_its_log() {
+    let view = fold(&sample::unfinished().events);
+    assert_eq!(view.level(), None);
+    assert!(matches!(view.end, End::Open { last: Some(_) }));
+    assert_eq!(view.millis(), 36_004);
+}
+
+#[test]
+fn an_empty_log_is_a_view_too() {
+    let view = read("").view();
+    assert_eq!(view.state(), State::DidNotEnd);
+    assert_eq!((view.recipe(), view.rev()), ("?", "?"));
+}

@@ -1,0 +1,9 @@
+//! Events in, text out.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
+
+mod folding;
+mod machines;
+mod pages;
+mod people;
+mod sample;

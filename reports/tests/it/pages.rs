@@ -1,0 +1,220 @@
+//! The pages, read as the XML that they happen to be.
+
+use reports::{RunView, fold, index_page, page_path, run_page};
+use roxmltree::Document;
+
+use crate::sample::{self, HOSTILE, Sample};
+
+fn page(sample: &Sample) -> String {
+    run_page(&fold(&sample.events), &sample.logs)
+}
+
+/// Our pages close what they open, apart from the elements that HTML never closes.
+fn as_xml(page: &str) -> String {
+    let page = page.trim_start_matches("<!doctype html>");
+    let page =
+        page.replace("<details class=\"log\" ", "<details class='log' ").replace("\" open>", "\" open=\"\">");
+    page.split_inclusive('>')
+        .map(|piece| {
+            let void = ["<meta ", "<link "].iter().any(|tag| piece.trim_start().starts_with(tag));
+            if void { piece.replacen('>', "/>", 1) } else { piece.to_owned() }
+        })
+        .collect()
+}
+
+fn words(document: &Document<'_>) -> String {
+    let body = document.descendants().find(|n| n.has_tag_name("body")).unwrap();
+    let text: String =
+        body.descendants().filter(|n| n.is_text()).filter_map(|n| n.text()).collect::<Vec<_>>().join(" ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_page_is_well_formed_and_asks_for_nothing_from_elsewhere() {
+    let mut pages: Vec<String> = sample::gallery().iter().map(page).collect();
+    let views: Vec<RunView> = sample::gallery().iter().map(|s| fold(&s.events)).collect();
+    pages.extend([index_page(&views), index_page(&[])]);
+    for page in pages {
+        let xml = as_xml(&page);
+        let document = Document::parse(&xml).unwrap();
+        for node in document.descendants().filter(|n| n.is_element()) {
+            let tag = node.tag_name().name();
+            assert!(!["script", "img", "iframe", "object", "form", "base"].contains(&tag), "<{tag}>");
+            for attribute in node.attributes() {
+                let (name, value) = (attribute.name(), attribute.value());
+                assert!(!name.starts_with("on"), "{name}={value}");
+                if ["href", "src"].contains(&name) {
+                    let here = ["#", "./", "../index.html", "data:,"].iter().any(|p| value.starts_with(p));
+                    let below = value.ends_with("/report.html") && !value.contains(':');
+                    assert!(here || below, "{name}={value}");
+                }
+                if name == "style" && tag == "i" {
+                    let plain = |c: char| c.is_ascii_alphanumeric() || ":;%.".contains(c);
+                    assert!(value.chars().all(plain), "{value}");
+                }
+            }
+        }
+        assert!(
+            !page.contains("http-equiv=\"refresh\"") && !page.contains("@import") && !page.contains("url(")
+        );
+    }
+}
+
+#[test]
+fn hostile_text_is_shown_and_does_nothing() {
+    let page = page(&sample::hostile());
+    let xml = as_xml(&page);
+    let document = Document::parse(&xml).unwrap();
+    assert!(!page.contains("<script"), "markup is escaped");
+    assert!(page.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()), "no control character is left");
+    assert!(!page.contains('\u{202e}'), "nothing turns the direction of the text");
+    let words = words(&document);
+    let shown = |what: &str| assert!(words.contains(what), "{what}");
+    shown(HOSTILE);
+    shown("red and a link");
+    shown("nul␀bell␇back␈");
+    shown("right⟨U+202E⟩tfel");
+    shown("{{ 7 * 7 }} {% raw %}");
+    assert!(!page.contains("href=\"../../"), "no link leads out of the run's folder");
+}
+
+#[test]
+fn the_top_of_a_page_says_what_failed_where_and_whose_fault_it_is() {
+    let page = page(&sample::crash_loop());
+    let xml = as_xml(&page);
+    let words = words(&Document::parse(&xml).unwrap());
+    let top = words.split(" Tiers ").next().unwrap();
+    insta::assert_snapshot!(top, @r#"
+    simmer / gitea / 3.6.0+1.22.1-rootless gitea 3.6.0+1.22.1-rootless Failed in upgrade The recipe is at fault. 1 level of 5 app left 3 times, last with code 1: last at 03:05:11 2026-11-21T03:04:52Z routers/common/db.go:23:InitDBEngine() [I] ORM engine initialization attempt #1/10... 2026-11-21T03:04:52Z models/migrations/migrations.go:641:Migrate() [I] Migration[291]: Add Index to issue_user.issue_id 2026-11-21T03:04:52Z models/migrations/migrations.go:645:Migrate() [E] migration[291]: Add Index to issue_user.issue_id failed: pq: could not create unique index "IDX_issue_user_issue_id" 2026-11-21T03:04:52Z routers/init.go:61:mustInitCtx() [F] code.gitea.io/gitea/routers.InitWebInstalled(ctx) failed: migrate: pq: could not create unique index What to try Read the last lines of its log: the process says why it leaves. Usual reasons are a variable or secret that is not set, a file that cannot be written, a database that is not there yet. cause crash_loop in tier upgrade · the whole log
+    "#);
+}
+
+#[test]
+fn evidence_leads_to_its_line_in_the_log() {
+    let page = page(&sample::crash_loop());
+    let xml = as_xml(&page);
+    let document = Document::parse(&xml).unwrap();
+    let evidence = document.descendants().find(|n| n.attribute("class") == Some("evidence")).unwrap();
+    let links: Vec<_> = evidence.descendants().filter(|n| n.has_tag_name("a")).collect();
+    assert_eq!(links.len(), 4);
+    for link in links {
+        let id = link.attribute("href").unwrap().trim_start_matches('#');
+        let line = document.descendants().find(|n| n.attribute("id") == Some(id)).unwrap();
+        let span = line.children().find(|n| n.has_tag_name("span")).unwrap();
+        assert_eq!(span.text(), link.text());
+    }
+    // The log was said three times over: links lead to the last.
+    assert!(page.contains("href=\"#log1-L21\""));
+    let log = document.descendants().find(|n| n.attribute("id") == Some("log1")).unwrap();
+    assert!(log.has_attribute("open"), "the log that is pointed at is open");
+}
+
+#[test]
+fn every_link_within_a_page_leads_somewhere() {
+    for sample in sample::gallery() {
+        let page = page(&sample);
+        let xml = as_xml(&page);
+        let document = Document::parse(&xml).unwrap();
+        let ids: Vec<&str> = document.descendants().filter_map(|n| n.attribute("id")).collect();
+        for id in document.descendants().filter_map(|n| n.attribute("href")?.strip_prefix('#')) {
+            assert!(ids.contains(&id), "{id} in {}", sample.name);
+        }
+        let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len(), "ids are unique in {}", sample.name);
+    }
+}
+
+#[test]
+fn a_long_log_is_shown_from_its_end_with_true_numbers() {
+    let mut script = sample::Script::new("long", "gitea", "1.0.0+1", &[]);
+    let text: String = (1..=10_000).map(|n| format!("line number {n}\n")).collect();
+    let sample = script.installs().log((domain::names::Side::A, 0), "app", &text).done(&[]);
+    let page = page(&sample);
+    assert!(page.contains("10000 lines · the last 4000 are shown"));
+    assert!(page.contains("id=\"log1-L10000\"") && page.contains("id=\"log1-L6001\""));
+    assert!(!page.contains("id=\"log1-L6000\""));
+}
+
+#[test]
+fn a_log_whose_text_is_gone_is_named_nonetheless() {
+    let sample = sample::crash_loop();
+    let page = run_page(&fold(&sample.events), &reports::Logs::new());
+    assert!(page.contains("the text is not here") && page.contains("logs/b0-app.log"));
+}
+
+#[test]
+fn a_probe_shows_how_far_it_came() {
+    let page = page(&sample::probe_tls());
+    let xml = as_xml(&page);
+    let document = Document::parse(&xml).unwrap();
+    let ladders: Vec<String> = document
+        .descendants()
+        .filter(|n| n.attribute("class") == Some("ladder"))
+        .map(|ladder| {
+            let steps = ladder.children().filter(|n| n.has_tag_name("li"));
+            steps
+                .map(|step| {
+                    let text: String =
+                        step.children().filter_map(|n| n.text()).filter(|t| t.trim().len() > 1).collect();
+                    text.split_whitespace().collect::<Vec<_>>().join(" ")
+                })
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
+        .collect();
+    insta::assert_snapshot!(ladders.join("\n"), @r"
+    ✓ route passed, ✓ DNS passed, ✓ TCP passed, ✗ TLS failed, · HTTP not reached, · app not reached
+    ✓ TCP passed, ✓ HTTP passed, ✓ app passed
+    ✓ route passed, ✓ DNS passed, ✓ TCP passed, ✗ TLS failed, · HTTP not reached, · app not reached
+    ");
+}
+
+#[test]
+fn an_index_has_a_row_for_each_recipe_the_urgent_first() {
+    let views: Vec<RunView> = sample::gallery().iter().take(7).map(|s| fold(&s.events)).collect();
+    let index = index_page(&views);
+    let xml = as_xml(&index);
+    let document = Document::parse(&xml).unwrap();
+    let rows: Vec<String> = document
+        .descendants()
+        .filter(|n| n.has_tag_name("tbody"))
+        .map(|row| {
+            let recipe = row.descendants().find(|n| n.has_tag_name("b")).unwrap().text().unwrap();
+            let cells = row.descendants().filter(|n| n.attribute("class") == Some("cell"));
+            let cells: Vec<&str> = cells.filter_map(|c| c.attribute("title")).collect();
+            format!("{recipe}: {}", cells.join(", "))
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"), @r"
+    bluesky-pds: lint: failed, install: failed, upgrade: skipped, backup: skipped, restore: skipped, custom: skipped
+    gitea: lint: passed, install: passed, upgrade: failed, backup: skipped, restore: skipped, custom: skipped
+    hedgedoc: lint: passed, install: passed, upgrade: failed, backup: skipped, restore: skipped, custom: skipped
+    kinto: lint: passed, install: passed, upgrade: no verdict, backup: not begun, restore: not begun, custom: not begun
+    matrix-synapse: lint: passed, install: not judged, upgrade: not judged, backup: skipped, restore: skipped, custom: skipped
+    radicale: lint: passed, install: passed (superficial), upgrade: skipped, backup: skipped, restore: skipped, custom: skipped
+    ");
+    for view in &views {
+        assert!(index.contains(&page_path(view)), "{} is linked, as row or as an earlier run", view.recipe());
+    }
+}
+
+/// Law 1: an empty sweep is red.
+#[test]
+fn an_index_without_runs_is_red_and_says_so() {
+    let index = index_page(&[]);
+    assert!(index.contains("nothing was run") && index.contains("class=\"hero compact failed\""));
+}
+
+/// Colour is never the only bearer: each verdict has a symbol and words beside it.
+#[test]
+fn verdicts_are_told_by_shape_and_word() {
+    let index = index_page(&sample::gallery().iter().map(|s| fold(&s.events)).collect::<Vec<_>>());
+    let xml = as_xml(&index);
+    let document = Document::parse(&xml).unwrap();
+    for cell in document.descendants().filter(|n| n.attribute("class") == Some("cell")) {
+        let icon = cell.descendants().find(|n| n.has_tag_name("svg")).unwrap();
+        assert!(icon.attribute("aria-label").is_some_and(|l| l.contains(": ")));
+        let shape = icon.descendants().find(|n| n.has_tag_name("use")).unwrap().attribute("href").unwrap();
+        assert!(document.descendants().any(|n| n.attribute("id") == shape.strip_prefix('#')));
+    }
+}

@@ -1,0 +1,642 @@
+//! Runs made up of events, told as a script: one for each state that a report has to show well.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::cause::{ProbeStep, Vantage};
+use domain::event::{Context, Deviation, FORMAT, Finding, Probed, Severity, Subject, Whose};
+use domain::names::{Allotter, Side};
+use domain::verdict::{Depth, Skip};
+use domain::{Cause, Event, RecipeName, RunId, StackName, Tier, Verdict, What};
+use reports::Logs;
+
+/// A made-up run: its events, and the texts of the logs that it kept.
+pub(crate) struct Sample {
+    pub(crate) name: &'static str,
+    pub(crate) events: Vec<Event>,
+    pub(crate) logs: Logs,
+}
+
+impl Sample {
+    /// The log as a file would hold it.
+    pub(crate) fn text(&self) -> String {
+        self.events.iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect()
+    }
+}
+
+/// Writes events down one after the other, on a clock of its own.
+pub(crate) struct Script {
+    run: RunId,
+    now: DateTime<Utc>,
+    start: DateTime<Utc>,
+    bases: Vec<String>,
+    at: String,
+    sample: Sample,
+}
+
+pub(crate) fn passed() -> Verdict {
+    Verdict::Passed { depth: Depth::Asserted }
+}
+
+pub(crate) fn skipped(why: Skip) -> Verdict {
+    Verdict::Skipped { why }
+}
+
+impl Script {
+    pub(crate) fn new(name: &'static str, recipe: &str, at: &str, bases: &[&str]) -> Self {
+        let mut run: u32 = 0x811c_9dc5;
+        for byte in name.bytes() {
+            run = (run ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+        let start: DateTime<Utc> = "2026-11-21T03:04:05Z".parse().unwrap();
+        let mut script = Self {
+            run: RunId::from_random(run.to_be_bytes()),
+            now: start,
+            start,
+            bases: bases.iter().map(|b| (*b).to_owned()).collect(),
+            at: at.to_owned(),
+            sample: Sample { name, events: Vec::new(), logs: Logs::new() },
+        };
+        script.tell(What::RunStarted {
+            subject: Subject {
+                recipe: RecipeName::parse(recipe).unwrap(),
+                at: at.to_owned(),
+                commit: "9f1c2ab4d5e6f708192a3b4c5d6e7f8091a2b3c4".to_owned(),
+                released: at.contains('+'),
+            },
+            bases: bases.iter().map(|b| (*b).to_owned()).collect(),
+            context: Context::Sweep,
+            harness: "0.1.0".to_owned(),
+            engine: "20.10.24".to_owned(),
+        });
+        script
+    }
+
+    pub(crate) fn tell(&mut self, what: What) -> &mut Self {
+        let seq = u64::try_from(self.sample.events.len()).unwrap() + 1;
+        let event = Event { v: FORMAT, seq, at: self.now, run: self.run.clone(), what };
+        self.sample.events.push(event);
+        self
+    }
+
+    pub(crate) fn wait(&mut self, millis: u64) -> &mut Self {
+        self.now += TimeDelta::milliseconds(i64::try_from(millis).unwrap());
+        self
+    }
+
+    pub(crate) fn side(&mut self, side: Side, nth: usize) -> &mut Self {
+        let tier = if side == Side::A { Tier::Install } else { Tier::Upgrade };
+        let domain = Allotter::new("ci.example.org").unwrap().run(&self.run, side, nth);
+        let stack = StackName::of_domain(&domain);
+        self.tell(What::SideStarted { side, nth, tier, stack, domain });
+        let at = "services.app.deploy.endpoint_mode".to_owned();
+        let says = "dnsrr instead of vip: this kernel has no IPVS".to_owned();
+        self.tell(What::DeviationNoted { side, nth, deviation: Deviation { at, says } })
+    }
+
+    pub(crate) fn begin(&mut self, side: Side, nth: usize, stage: &str) -> &mut Self {
+        self.tell(What::StageStarted { side, nth, stage: stage.to_owned() })
+    }
+
+    pub(crate) fn end(
+        &mut self,
+        (side, nth): (Side, usize),
+        stage: &str,
+        millis: u64,
+        whose: Whose,
+        ok: bool,
+        detail: &str,
+    ) -> &mut Self {
+        self.wait(millis).tell(What::StageEnded {
+            side,
+            nth,
+            stage: stage.to_owned(),
+            millis,
+            whose,
+            ok,
+            detail: detail.to_owned(),
+            facts: BTreeMap::new(),
+        })
+    }
+
+    /// A whole stage that went well.
+    pub(crate) fn stage(
+        &mut self,
+        (side, nth): (Side, usize),
+        stage: &str,
+        millis: u64,
+        whose: Whose,
+        detail: &str,
+    ) -> &mut Self {
+        self.begin(side, nth, stage).end((side, nth), stage, millis, whose, true, detail)
+    }
+
+    pub(crate) fn images(&mut self, side: Side, nth: usize, release: &str, digit: char) -> &mut Self {
+        let app = format!("gitea/gitea:{release}@sha256:{}", digit.to_string().repeat(64));
+        let db = format!("postgres:16.4@sha256:{}", "5".repeat(64));
+        let images = [("app".to_owned(), app), ("db".to_owned(), db)].into();
+        self.tell(What::ImagesResolved { side, nth, release: release.to_owned(), images })
+    }
+
+    pub(crate) fn probe(
+        &mut self,
+        (side, nth): (Side, usize),
+        from: Vantage,
+        step: ProbeStep,
+        ok: bool,
+        says: &str,
+    ) -> &mut Self {
+        let host = Allotter::new("ci.example.org").unwrap().run(&self.run, side, nth);
+        let url = match from {
+            Vantage::Inside => "http://10.0.3.7:3000/api/healthz".to_owned(),
+            Vantage::Outside => format!("https://{host}/api/healthz"),
+        };
+        let probed = Probed {
+            from,
+            url,
+            step,
+            ok,
+            says: says.to_owned(),
+            tries: if ok { 1 } else { 12 },
+            millis: 184,
+        };
+        self.tell(What::ProbeEnded { side, nth, probed })
+    }
+
+    pub(crate) fn probes_well(&mut self, side: Side, nth: usize, stage: &str) -> &mut Self {
+        self.begin(side, nth, stage)
+            .probe((side, nth), Vantage::Inside, ProbeStep::App, true, "200, body has `pass`")
+            .probe((side, nth), Vantage::Outside, ProbeStep::App, true, "200 over TLS 1.3, body has `pass`")
+            .end((side, nth), stage, 412, Whose::Ours, true, "inside and outside answer")
+    }
+
+    pub(crate) fn log(&mut self, (side, nth): (Side, usize), service: &str, text: &str) -> &mut Self {
+        let file = format!("logs/{}{nth}-{service}.log", side.to_string().to_lowercase());
+        self.sample.logs.insert(file.clone(), text.to_owned());
+        let lines = u64::try_from(text.lines().count()).unwrap();
+        self.tell(What::LogKept { side, nth, service: service.to_owned(), file, lines, cut: false })
+    }
+
+    pub(crate) fn clear(&mut self, side: Side, nth: usize, left: &[&str]) -> &mut Self {
+        let left = left.iter().map(|l| (*l).to_owned()).collect();
+        self.wait(730).tell(What::SideCleared { side, nth, millis: 730, left })
+    }
+
+    pub(crate) fn judge(&mut self, tier: Tier, base: Option<&str>, judged: Verdict) -> &mut Self {
+        self.tell(What::TierJudged { tier, base: base.map(str::to_owned), judged })
+    }
+
+    pub(crate) fn later_rooms(&mut self) -> &mut Self {
+        for tier in [Tier::Backup, Tier::Restore, Tier::Custom] {
+            self.judge(tier, None, skipped(Skip::NotAsked));
+        }
+        self
+    }
+
+    /// Install of the target, from start to clean.
+    pub(crate) fn installs(&mut self) -> &mut Self {
+        let (a, at) = ((Side::A, 0), self.at.clone());
+        self.side(Side::A, 0)
+            .stage(a, "pull", 210, Whose::Ours, "2 images, all on the node")
+            .images(Side::A, 0, &at, 'b')
+            .stage(a, "deploy", 880, Whose::Ours, "2 services, 2 networks, 1 volume, 3 secrets")
+            .stage(a, "settle", 8_420, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+            .probes_well(Side::A, 0, "probe")
+            .stage(a, "soak", 5_000, Whose::Ours, "still healthy")
+            .clear(Side::A, 0, &[])
+            .judge(Tier::Install, None, passed())
+    }
+
+    /// The first half of an upgrade: the base is up and seeded.
+    pub(crate) fn base_is_up(&mut self, nth: usize) -> &mut Self {
+        let (b, base) = ((Side::B, nth), self.bases[nth].clone());
+        self.side(Side::B, nth)
+            .stage(b, "pull", 1_940, Whose::Ours, "3 images, 1 fetched")
+            .images(Side::B, nth, &base, 'a')
+            .stage(b, "deploy base", 910, Whose::Ours, "2 services, 2 networks, 1 volume, 3 secrets")
+            .stage(b, "settle base", 9_130, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+            .probes_well(Side::B, nth, "probe base")
+            .stage(b, "seed", 640, Whose::Ours, "1 witness file, 2 repositories");
+        let at = self.at.clone();
+        self.images(Side::B, nth, &at, 'b')
+    }
+
+    /// The second half: the target replaces the base.
+    pub(crate) fn upgrades(&mut self, nth: usize) -> &mut Self {
+        let b = (Side::B, nth);
+        let base = self.bases[nth].clone();
+        self.base_is_up(nth)
+            .stage(b, "upgrade", 1_020, Whose::Ours, "2 services updated")
+            .stage(b, "settle", 14_360, Whose::App, "app 1/1 healthy after 3 migrations")
+            .stage(b, "check", 390, Whose::Ours, "witness is there, image and label moved")
+            .probes_well(Side::B, nth, "probe")
+            .stage(b, "soak", 5_000, Whose::Ours, "still healthy")
+            .clear(Side::B, nth, &[])
+            .judge(Tier::Upgrade, Some(&base), passed())
+    }
+
+    pub(crate) fn done(&mut self, left: &[&str]) -> Sample {
+        let mut verdicts: BTreeMap<Tier, Vec<Verdict>> = BTreeMap::new();
+        for event in &self.sample.events {
+            if let What::TierJudged { tier, judged, .. } = &event.what {
+                verdicts.entry(*tier).or_default().push(judged.clone());
+            }
+        }
+        let verdicts: BTreeMap<Tier, Verdict> =
+            verdicts.into_iter().map(|(t, v)| (t, domain::event::worst(v).unwrap())).collect();
+        let level = domain::level::level(&verdicts);
+        self.wait(120);
+        let millis = u64::try_from((self.now - self.start).num_milliseconds()).unwrap();
+        let left = left.iter().map(|l| (*l).to_owned()).collect();
+        self.tell(What::RunEnded { level, verdicts, millis, left });
+        self.cut_here()
+    }
+
+    /// The process is gone: no last line.
+    pub(crate) fn cut_here(&mut self) -> Sample {
+        let empty = Sample { name: self.sample.name, events: Vec::new(), logs: Logs::new() };
+        std::mem::replace(&mut self.sample, empty)
+    }
+}
+
+fn finding(rule: &str, severity: Severity, file: &str, line: u32, says: &str, remedy: &str) -> Finding {
+    Finding { rule: rule.into(), severity, file: file.into(), line, says: says.into(), remedy: remedy.into() }
+}
+
+fn findings() -> Vec<Finding> {
+    vec![
+        finding(
+            "S004",
+            Severity::Warning,
+            "compose.yml",
+            14,
+            "image `postgres:16` is a moving tag",
+            "name a full version, such as `postgres:16.4`",
+        ),
+        finding(
+            "R014",
+            Severity::Info,
+            "compose.yml",
+            0,
+            "`depends_on` is ignored by swarm",
+            "drop it, or keep it for local use",
+        ),
+    ]
+}
+
+pub(crate) fn all_passed() -> Sample {
+    Script::new("all-passed", "gitea", "3.6.0+1.22.1-rootless", &["3.5.3+1.21.11-rootless"])
+        .tell(What::LintFound { findings: findings() })
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .upgrades(0)
+        .later_rooms()
+        .done(&[])
+}
+
+pub(crate) fn superficial() -> Sample {
+    Script::new("superficial", "radicale", "1.2.0+3.2.3", &[])
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .tell(What::Warned { says: "the overlay names no health path: `/` was asked".to_owned() })
+        .judge(Tier::Install, None, Verdict::Passed { depth: Depth::Superficial })
+        .judge(Tier::Upgrade, None, skipped(Skip::NoOlderRelease))
+        .later_rooms()
+        .done(&[])
+}
+
+pub(crate) const CRASH_LOG: &str = "\
+2026-11-21T03:04:51Z cmd/web.go:242:runWeb() [I] Starting Gitea on PID: 1
+2026-11-21T03:04:51Z cmd/web.go:111:showWebStartupMessage() [I] Gitea version: 1.22.1 built with go1.22.5
+2026-11-21T03:04:51Z cmd/web.go:112:showWebStartupMessage() [I] * RunMode: prod
+2026-11-21T03:04:52Z routers/common/db.go:23:InitDBEngine() [I] ORM engine initialization attempt #1/10...
+2026-11-21T03:04:52Z models/migrations/migrations.go:641:Migrate() [I] Migration[291]: Add Index to issue_user.issue_id
+2026-11-21T03:04:52Z models/migrations/migrations.go:645:Migrate() [E] migration[291]: Add Index to issue_user.issue_id failed: pq: could not create unique index \"IDX_issue_user_issue_id\"
+2026-11-21T03:04:52Z routers/init.go:61:mustInitCtx() [F] code.gitea.io/gitea/routers.InitWebInstalled(ctx) failed: migrate: pq: could not create unique index
+";
+
+pub(crate) fn crash_loop() -> Sample {
+    let b = (Side::B, 0);
+    let lines: Vec<String> = CRASH_LOG.lines().map(str::to_owned).collect();
+    Script::new("crash-loop", "gitea", "3.6.0+1.22.1-rootless", &["3.5.3+1.21.11-rootless"])
+        .tell(What::LintFound { findings: findings() })
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .base_is_up(0)
+        .stage(b, "upgrade", 1_020, Whose::Ours, "2 services updated")
+        .begin(Side::B, 0, "settle")
+        .end(b, "settle", 13_870, Whose::App, false, "`app` left 3 times, last with code 1")
+        .log(b, "app", &CRASH_LOG.repeat(3))
+        .log(b, "db", "LOG:  database system is ready to accept connections\nERROR:  could not create unique index \"IDX_issue_user_issue_id\"\nDETAIL:  Key (issue_id)=(17) is duplicated.\n")
+        .clear(Side::B, 0, &[])
+        .judge(
+            Tier::Upgrade,
+            Some("3.5.3+1.21.11-rootless"),
+            Verdict::of(Cause::CrashLoop {
+                service: "app".into(),
+                exits: 3,
+                exit_code: Some(1),
+                oom: false,
+                says: "last at 03:05:11".into(),
+                last_lines: lines[3..].to_vec(),
+            }),
+        )
+        .later_rooms()
+        .done(&[])
+}
+
+pub(crate) fn mixed_stack() -> Sample {
+    let (old, older) = ("2.4.0+1.11.0", "2.3.1+1.10.4");
+    let b = (Side::B, 0);
+    Script::new("mixed-stack", "hedgedoc", "2.5.0+1.12.0", &[old, older])
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .base_is_up(0)
+        .stage(b, "upgrade", 990, Whose::Ours, "2 services updated")
+        .begin(Side::B, 0, "settle")
+        .end(b, "settle", 31_200, Whose::App, false, "`app` was rolled back by swarm")
+        .log(b, "app", "connecting to db\nerror: relation \"Notes\" has no column \"permission\"\nexit\n")
+        .clear(Side::B, 0, &[])
+        .judge(
+            Tier::Upgrade,
+            Some(old),
+            Verdict::of(Cause::MixedStack {
+                rolled_back: vec!["app".into()],
+                kept: vec!["db".into(), "worker".into()],
+                says: "update paused due to failure or early termination of task 4kd0x".into(),
+                last_lines: vec![
+                    "error: relation \"Notes\" has no column \"permission\"".into(),
+                    "exit".into(),
+                ],
+            }),
+        )
+        .upgrades(1)
+        .later_rooms()
+        .done(&["volume run-5b1c_data", "network run-5b1c_internal"])
+}
+
+pub(crate) fn probe_tls() -> Sample {
+    let a = (Side::A, 0);
+    let says = "certificate is for `traefik.default`, not for this name";
+    let at = "0.9.2+0.4.74";
+    Script::new("probe-tls", "bluesky-pds", at, &[])
+        .judge(
+            Tier::Lint,
+            None,
+            Verdict::of(Cause::Lint {
+                rule: "S011".into(),
+                at: "compose.yml:31".into(),
+                says:
+                    "router `pds` names the certificate resolver `production`, which this edge does not have"
+                        .into(),
+                more: 2,
+            }),
+        )
+        .tell(What::LintFound {
+            findings: vec![finding(
+                "S011",
+                Severity::Error,
+                "compose.yml",
+                31,
+                "router `pds` names the certificate resolver `production`, which this edge does not have",
+                "use `${LETS_ENCRYPT_ENV}` as other recipes do",
+            )],
+        })
+        .side(Side::A, 0)
+        .stage(a, "pull", 180, Whose::Ours, "2 images, all on the node")
+        .images(Side::A, 0, at, 'c')
+        .stage(a, "deploy", 760, Whose::Ours, "2 services, 1 network, 2 volumes")
+        .stage(a, "settle", 4_210, Whose::App, "app 1/1 healthy, caddy 1/1 running")
+        .begin(Side::A, 0, "probe")
+        .probe(a, Vantage::Inside, ProbeStep::App, true, "200, body has `version`")
+        .probe(a, Vantage::Outside, ProbeStep::Tls, false, says)
+        .end(a, "probe", 61_300, Whose::Ours, false, "outside failed at TLS")
+        .tell(What::Warned {
+            says: "the label `traefik.http.middlewares.x.plugin` is not known to the embedded edge".into(),
+        })
+        .clear(Side::A, 0, &[])
+        .judge(
+            Tier::Install,
+            None,
+            Verdict::of(Cause::Probe {
+                from: Vantage::Outside,
+                step: ProbeStep::Tls,
+                url: "https://run-26a4c52ea.ci.example.org/xrpc/_health".into(),
+                says: says.into(),
+                tries: 12,
+                window_seconds: 60,
+            }),
+        )
+        .judge(Tier::Upgrade, None, skipped(Skip::NoOlderRelease))
+        .later_rooms()
+        .done(&[])
+}
+
+pub(crate) fn platform_fault() -> Sample {
+    let a = (Side::A, 0);
+    Script::new("platform-fault", "matrix-synapse", "7.1.0+v1.116.0", &["7.0.4+v1.115.0"])
+        .judge(Tier::Lint, None, passed())
+        .side(Side::A, 0)
+        .begin(Side::A, 0, "pull")
+        .end(a, "pull", 30_000, Whose::Ours, false, "no answer from the registry in 30 s")
+        .clear(Side::A, 0, &[])
+        .judge(
+            Tier::Install,
+            None,
+            Verdict::of(Cause::ImagePull {
+                service: "app".into(),
+                image: "matrixdotorg/synapse:v1.116.0".into(),
+                says: "timed out after 30 s".into(),
+            }),
+        )
+        .judge(Tier::Upgrade, None, Verdict::of(Cause::After { tier: Tier::Install }))
+        .later_rooms()
+        .done(&[])
+}
+
+pub(crate) fn unfinished() -> Sample {
+    Script::new("unfinished", "kinto", "1.4.0+19.1.0", &["1.3.0+18.1.1"])
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .base_is_up(0)
+        .stage((Side::B, 0), "upgrade", 1_020, Whose::Ours, "2 services updated")
+        .begin(Side::B, 0, "settle")
+        .wait(6_300)
+        .tell(What::Warned { says: "`app` restarts for the second time".into() })
+        .cut_here()
+}
+
+/// What a stranger may put into names and logs.
+pub(crate) const HOSTILE: &str = "</div><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;";
+
+pub(crate) fn hostile() -> Sample {
+    let a = (Side::A, 0);
+    let evil = |more: &str| format!("{HOSTILE}{more}");
+    let log = format!(
+        "\u{1b}[31mred\u{1b}[0m and \u{1b}]8;;https://evil.example\u{7}a link\u{1b}]8;;\u{7}\nnul\0bell\u{7}back\u{8}\r\n{HOSTILE}\nright\u{202e}tfel\u{202c} {{{{ 7 * 7 }}}} {{% raw %}}\n]]> ```` @everyone [x](javascript:alert(1))\n\n{}\n",
+        "long".repeat(900)
+    );
+    let last_lines: Vec<String> = log.lines().map(str::to_owned).collect();
+    let mut script = Script::new("hostile", "evil", &evil("\u{202e}+1"), &[HOSTILE]);
+    script
+        .tell(What::LintFound {
+            findings: vec![finding(HOSTILE, Severity::Error, HOSTILE, 3, HOSTILE, HOSTILE)],
+        })
+        .judge(Tier::Lint, None, Verdict::of(Cause::BadRecipe { says: evil("\u{1b}[2J") }))
+        .side(Side::A, 0)
+        .tell(What::DeviationNoted {
+            side: Side::A,
+            nth: 0,
+            deviation: Deviation { at: HOSTILE.into(), says: evil("\0") },
+        })
+        .begin(Side::A, 0, HOSTILE)
+        .probe(a, Vantage::Outside, ProbeStep::Http, false, HOSTILE);
+    let probed = Probed {
+        from: Vantage::Inside,
+        url: "javascript:alert(1)".into(),
+        step: ProbeStep::Tcp,
+        ok: false,
+        says: evil("\u{7}"),
+        tries: 1,
+        millis: 3,
+    };
+    script
+        .tell(What::ProbeEnded { side: Side::A, nth: 0, probed })
+        .wait(900)
+        .tell(What::StageEnded {
+            side: Side::A,
+            nth: 0,
+            stage: HOSTILE.into(),
+            millis: 900,
+            whose: Whose::App,
+            ok: false,
+            detail: HOSTILE.into(),
+            facts: [(HOSTILE.to_owned(), HOSTILE.to_owned())].into(),
+        })
+        .tell(What::ImagesResolved {
+            side: Side::A,
+            nth: 0,
+            release: HOSTILE.into(),
+            images: [(HOSTILE.to_owned(), evil("@sha256:<b>"))].into(),
+        })
+        .tell(What::Warned { says: HOSTILE.into() });
+    script.sample.logs.insert("../../javascript:alert(1)".into(), log.clone());
+    script
+        .tell(What::LogKept {
+            side: Side::A,
+            nth: 0,
+            service: HOSTILE.into(),
+            file: "../../javascript:alert(1)".into(),
+            lines: 7,
+            cut: true,
+        })
+        .clear(Side::A, 0, &[HOSTILE])
+        .judge(Tier::Upgrade, Some(HOSTILE), skipped(Skip::ExpectedNa { why: evil("|\n| x | y |") }))
+        .judge(
+            Tier::Install,
+            None,
+            Verdict::of(Cause::Unhealthy { service: HOSTILE.into(), says: HOSTILE.into(), last_lines }),
+        )
+        .done(&[HOSTILE])
+}
+
+/// Every state that the gallery shows.
+pub(crate) fn gallery() -> Vec<Sample> {
+    vec![
+        all_passed(),
+        crash_loop(),
+        mixed_stack(),
+        probe_tls(),
+        platform_fault(),
+        unfinished(),
+        superficial(),
+        hostile(),
+    ]
+}
+
+/// One cause of each kind. The match makes a new kind ask for its place here.
+pub(crate) fn all_causes() -> Vec<Cause> {
+    let t = |text: &str| text.to_owned();
+    let lines = || vec![t("first"), t("last")];
+    let causes = vec![
+        Cause::Lint { rule: t("R011"), at: t("compose.yml:3"), says: t("broken"), more: 1 },
+        Cause::BadRecipe { says: t("not YAML") },
+        Cause::SecretMissing { secret: t("smtp_password"), says: t("`generate=false`") },
+        Cause::ImageMissing { service: t("app"), image: t("a:1"), says: t("404") },
+        Cause::ImagePull { service: t("app"), image: t("a:1"), says: t("timed out") },
+        Cause::Rejected { service: t("app"), says: t("no suitable node") },
+        Cause::CrashLoop {
+            service: t("app"),
+            exits: 3,
+            exit_code: Some(1),
+            oom: false,
+            says: t("at 14:02"),
+            last_lines: lines(),
+        },
+        Cause::Unhealthy { service: t("app"), says: t("exit 22"), last_lines: lines() },
+        Cause::LostAfterSettled {
+            service: t("app"),
+            after_seconds: 4,
+            says: t("exit 1"),
+            last_lines: lines(),
+        },
+        Cause::RolledBack { service: t("app"), says: t("task failed"), last_lines: lines() },
+        Cause::MixedStack {
+            rolled_back: vec![t("app")],
+            kept: vec![t("db")],
+            says: t("task failed"),
+            last_lines: lines(),
+        },
+        Cause::UpdatePaused { service: t("app"), says: t("task failed") },
+        Cause::ForeignChange { service: t("app"), says: t("version 12 became 14") },
+        Cause::NotSettled { window_seconds: 600, waiting: vec![t("app 0/1")], last_lines: lines() },
+        Cause::Probe {
+            from: Vantage::Outside,
+            step: ProbeStep::Tls,
+            url: t("https://x/"),
+            says: t("expired"),
+            tries: 3,
+            window_seconds: 60,
+        },
+        Cause::DataLost { volume: t("data"), says: t("witness is gone") },
+        Cause::UpgradeChangesNothing { says: t("same digest") },
+        Cause::WrongVersion { says: t("1.0 runs") },
+        Cause::BaseBroken { base: t("1.0.0+1"), says: t("crash loop") },
+        Cause::Timeout { limit: t("run"), seconds: 3600 },
+        Cause::Engine { says: t("no answer") },
+        Cause::Node { says: t("disk is full") },
+        Cause::Ours { says: t("out of turn") },
+        Cause::Interrupted,
+        Cause::After { tier: Tier::Install },
+    ];
+    for cause in &causes {
+        match cause {
+            Cause::Lint { .. }
+            | Cause::BadRecipe { .. }
+            | Cause::SecretMissing { .. }
+            | Cause::ImageMissing { .. }
+            | Cause::ImagePull { .. }
+            | Cause::Rejected { .. }
+            | Cause::CrashLoop { .. }
+            | Cause::Unhealthy { .. }
+            | Cause::LostAfterSettled { .. }
+            | Cause::RolledBack { .. }
+            | Cause::MixedStack { .. }
+            | Cause::UpdatePaused { .. }
+            | Cause::ForeignChange { .. }
+            | Cause::NotSettled { .. }
+            | Cause::Probe { .. }
+            | Cause::DataLost { .. }
+            | Cause::UpgradeChangesNothing { .. }
+            | Cause::WrongVersion { .. }
+            | Cause::BaseBroken { .. }
+            | Cause::Timeout { .. }
+            | Cause::Engine { .. }
+            | Cause::Node { .. }
+            | Cause::Ours { .. }
+            | Cause::Interrupted
+            | Cause::After { .. } => {}
+        }
+    }
+    causes
+}
