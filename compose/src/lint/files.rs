@@ -1,0 +1,259 @@
+//! Rules about the files: they load, and what they say is heard.
+
+use std::collections::BTreeSet;
+
+use domain::event::Severity;
+
+use super::findings::{Findings, Spot};
+use super::rule::Rule;
+use super::vars::{self, Otherwise};
+use super::view::{ROOT, Use, View, load_files, walk};
+use crate::yaml::{Kind, Mark, Node};
+use crate::{Interpolation, Problem, Problems};
+
+pub(super) const C001: Rule = Rule {
+    id: "C001",
+    name: "does not load",
+    severity: Severity::Error,
+    says: "Docker refuses the compose files",
+    why: "nothing can be deployed",
+    remedy: "correct the line; `simmer compose config` shows all problems at once",
+};
+
+pub(super) const C002: Rule = Rule {
+    id: "C002",
+    name: "ignored by swarm",
+    severity: Severity::Info,
+    says: "a key is valid and swarm does nothing with it",
+    why: "it may look as if it did something, such as an order of start-up",
+    remedy: "remove the key if nobody uses the file with Docker Compose",
+};
+
+pub(super) const C003: Rule = Rule {
+    id: "C003",
+    name: "file is missing",
+    severity: Severity::Error,
+    says: "a config or secret is made from a file that the recipe does not have",
+    why: "the deployment ends before anything is created",
+    remedy: "add the file, or correct the path: it counts from the folder of the first compose file",
+};
+
+pub(super) const S001: Rule = Rule {
+    id: "S001",
+    name: "fails without its variables",
+    severity: Severity::Error,
+    says: "a variable stands where a duration, size, number or boolean is expected",
+    why: "abra also reads the files without replacing variables and refuses them there, even with a default",
+    remedy: "write the value itself, or move it into an overlay file of its own",
+};
+
+pub(super) const S026: Rule = Rule {
+    id: "S026",
+    name: "variable in a key",
+    severity: Severity::Warning,
+    says: "a key has a variable in it",
+    why: "only values are replaced: the label or setting is called `${…}` literally",
+    remedy: "use the list form: `- \"key.${NAME}=value\"`",
+};
+
+pub(super) const S027: Rule = Rule {
+    id: "S027",
+    name: "nested default",
+    severity: Severity::Warning,
+    says: "the default of a variable has a variable in it",
+    why: "a default ends at the first `}`: the rest is text, and nothing complains",
+    remedy: "give the inner variable a name and a default of its own",
+};
+
+/// Keys of a service that swarm ignores, and what it does instead.
+const IGNORED: &[(&str, &str)] = &[
+    ("build", "images are never built, only pulled"),
+    ("cgroupns_mode", ""),
+    ("cgroup_parent", ""),
+    ("container_name", "swarm names the containers"),
+    ("depends_on", "all services start at once and in any order"),
+    ("devices", ""),
+    ("domainname", ""),
+    ("expose", ""),
+    ("external_links", ""),
+    ("ipc", ""),
+    ("links", "services find each other by name on their networks"),
+    ("mac_address", ""),
+    ("network_mode", "a service is on its `networks`, else on the stack's `default`"),
+    ("pid", ""),
+    ("privileged", ""),
+    ("security_opt", ""),
+    ("shm_size", "mount a tmpfs at /dev/shm"),
+    ("userns_mode", ""),
+];
+
+/// Applies the rules.
+pub(super) fn check(view: &View<'_>, out: &mut Findings) {
+    let merged_bad = loads(view, out);
+    without_variables(view, &merged_bad, out);
+    for tree in &view.trees {
+        keys_and_defaults(tree.file, &tree.root, out);
+    }
+    ignored(view, out);
+    if view.model().is_some() {
+        sources(view, out);
+    }
+}
+
+type Lines = BTreeSet<(String, usize, String)>;
+
+fn problems(of: &Result<crate::Loaded, Problems>) -> &[Problem] {
+    of.as_ref().err().map_or(&[], Problems::list)
+}
+
+fn add_problem(rule: &Rule, severity: Severity, problem: &Problem, out: &mut Findings) {
+    let line = u32::try_from(problem.line).unwrap_or(0);
+    let says = match problem.key.as_str() {
+        "" => problem.says.clone(),
+        key => format!("`{key}`: {}", problem.says),
+    };
+    let remedy =
+        if rule.id == C001.id && !problem.remedy.is_empty() { problem.remedy.as_str() } else { rule.remedy };
+    out.add_as(rule, severity, Spot::new(&problem.file, line), says, remedy);
+}
+
+fn line_of(problem: &Problem) -> (String, usize, String) {
+    (problem.file.clone(), problem.line, problem.key.clone())
+}
+
+/// Reports what Docker refuses, in what is deployed and in what is offered.
+fn loads(view: &View<'_>, out: &mut Findings) -> Lines {
+    if view.recipe.selected.is_empty() {
+        out.add_as(&C001, C001.severity, Spot::default(), "no compose file is selected", "add `compose.yml`");
+    }
+    for file in view.recipe.selected.iter().filter(|file| !view.recipe.files.contains_key(*file)) {
+        let remedy = "correct `COMPOSE_FILE`, or add the file";
+        let says = format!("`{file}` is selected, and the recipe does not have it as a readable file");
+        out.add_as(&C001, C001.severity, Spot::file(file), says, remedy);
+    }
+    let mut seen = Lines::new();
+    for problem in problems(&view.merged) {
+        add_problem(&C001, Severity::Error, problem, out);
+        seen.insert(line_of(problem));
+    }
+    for file in offered(view) {
+        let alone =
+            load_files(&view.recipe.files, &[file.to_owned()], &view.recipe.env, Interpolation::Apply);
+        for problem in problems(&alone) {
+            add_problem(&C001, Severity::Warning, problem, out);
+            seen.insert(line_of(problem));
+        }
+    }
+    seen
+}
+
+fn offered<'a>(view: &View<'a>) -> Vec<&'a str> {
+    let files = view.recipe.compose_files();
+    files.into_iter().filter(|file| !view.recipe.selected.iter().any(|selected| selected == file)).collect()
+}
+
+/// Reports what only a reader that replaces no variables refuses.
+fn without_variables(view: &View<'_>, seen: &Lines, out: &mut Findings) {
+    for problem in problems(&view.raw).iter().filter(|problem| !seen.contains(&line_of(problem))) {
+        add_problem(&S001, Severity::Error, problem, out);
+    }
+    for file in offered(view) {
+        let alone = load_files(&view.recipe.files, &[file.to_owned()], &view.recipe.env, Interpolation::Skip);
+        for problem in problems(&alone).iter().filter(|problem| !seen.contains(&line_of(problem))) {
+            add_problem(&S001, Severity::Warning, problem, out);
+        }
+    }
+}
+
+fn keys_and_defaults(file: &str, root: &Node, out: &mut Findings) {
+    match &root.kind {
+        Kind::Map(entries) => {
+            for entry in entries {
+                if !vars::vars(&entry.key).is_empty() {
+                    let says =
+                        format!("the key `{}` stays as it is written: only values are replaced", entry.key);
+                    out.add(&S026, Spot::new(file, entry.at.line), says);
+                }
+                keys_and_defaults(file, &entry.value, out);
+            }
+        }
+        Kind::List(items) => items.iter().for_each(|item| keys_and_defaults(file, item, out)),
+        Kind::Text(text) => nested(file, root.at, text, out),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Uint(_) | Kind::Float(_) | Kind::Time(_) => {}
+    }
+}
+
+fn nested(file: &str, at: Mark, text: &str, out: &mut Findings) {
+    for var in vars::vars(text) {
+        if let Otherwise::Default(default) = var.otherwise
+            && default.contains("${")
+        {
+            let says =
+                format!("the default of `{}` ends at the first `}}`: it is the text `{default}`", var.name);
+            out.add(&S027, Spot::new(file, at.line), says);
+        }
+    }
+}
+
+fn ignored(view: &View<'_>, out: &mut Findings) {
+    for tree in view.trees.iter().filter(|tree| tree.use_ == Use::Selected) {
+        let Some((_, services)) = walk(&tree.root, &["services"]) else { continue };
+        for service in services.entries() {
+            let name = &service.key;
+            let mut tell = |key: &str, line: u32, instead: &str| {
+                let says = match instead {
+                    "" => format!("swarm ignores `{key}` of service `{name}`"),
+                    instead => format!("swarm ignores `{key}` of service `{name}`: {instead}"),
+                };
+                out.add(&C002, Spot::new(tree.file, line), says);
+            };
+            for (key, instead) in IGNORED {
+                if let Some(entry) = service.value.entry(key) {
+                    tell(key, entry.at.line, instead);
+                }
+            }
+            if let Some(entry) = service.value.entry("restart")
+                && walk(&service.value, &["deploy", "restart_policy"]).is_some()
+            {
+                tell("restart", entry.at.line, "`deploy.restart_policy` decides");
+            }
+            for network in service.value.get("networks").map_or(&[][..], Node::entries) {
+                for key in ["ipv4_address", "ipv6_address"] {
+                    if let Some(entry) = network.value.entry(key) {
+                        tell(key, entry.at.line, "addresses of tasks cannot be chosen");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reports configs and secrets whose file is not in the tree.
+fn sources(view: &View<'_>, out: &mut Findings) {
+    let Some(model) = view.model() else { return };
+    for (kind, objects) in [("configs", &model.configs), ("secrets", &model.secrets)] {
+        for (name, object) in
+            objects.iter().filter(|(_, object)| !object.external && object.driver.is_empty())
+        {
+            let inside = object.file.strip_prefix(ROOT).map(|path| path.trim_start_matches('/'));
+            let one = kind.trim_end_matches('s');
+            match inside {
+                Some("") => out.add_as(
+                    &C003,
+                    C003.severity,
+                    view.spot(&[kind, name]),
+                    format!("{one} `{name}` has neither `file` nor `external: true`"),
+                    "say where its content comes from",
+                ),
+                Some(path) if view.recipe.has(path) => {}
+                // Outside the recipe: P014 names it, whoever wrote it.
+                None => {}
+                Some(path) => {
+                    let says =
+                        format!("{one} `{name}` is made from `{path}`, which the recipe does not have");
+                    out.add(&C003, view.spot(&[kind, name, "file"]), says);
+                }
+            }
+        }
+    }
+}
