@@ -1,12 +1,14 @@
 //! The command line of `cargo xtask`.
 
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::down::{self, Left};
 use crate::places::Places;
+use crate::second;
 use crate::up::{self, Reach};
 
 /// The same number as `simmer` has for it.
@@ -30,6 +32,19 @@ enum Command {
     },
     /// Remove what `up` made, and nothing else; exits with 4 if something had to stay
     Down,
+    /// A second engine of another version beside the first, for the live tests
+    SecondEngine {
+        #[command(subcommand)]
+        verb: SecondEngine,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SecondEngine {
+    /// Make and start it; its address, for DOCKER_HOST, is the only line on stdout
+    Up,
+    /// Stop it and remove what it kept
+    Down,
 }
 
 /// Reads the command line and does what it says.
@@ -44,6 +59,13 @@ pub(crate) fn main() -> Result<ExitCode> {
                 Left::Something => ExitCode::from(LEFT_BEHIND),
             });
         }
+        Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
+        Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a result: stdout has nothing else.
+fn print(line: &str) -> Result<()> {
+    writeln!(stdout(), "{line}").context("could not write to stdout")
 }

@@ -12,6 +12,7 @@ use crate::network;
 use crate::places::Places;
 use crate::progress::{Outcome, Progress, say};
 use crate::record::Record;
+use crate::second;
 
 /// Whether everything that we made is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
     let mut record = Record::open(&places.state())?;
     let progress = Progress::new();
     let mut left = Vec::new();
+    progress.step("second engine", || second::stop(places))?;
     if matches!(engine::ask()?, Engine::Up { .. }) {
         progress.step("containers", || containers(&mut record))?;
         let users = users()?;

@@ -15,6 +15,7 @@ mod places;
 mod progress;
 mod record;
 mod samples;
+mod second;
 mod up;
 
 use std::process::ExitCode;

@@ -15,7 +15,6 @@ pub(crate) enum Target {
     /// What `DOCKER_HOST` or the default socket names.
     Default,
     /// An engine at this address.
-    #[expect(dead_code, reason = "the second engine comes next")]
     At(String),
 }
 

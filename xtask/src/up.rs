@@ -33,7 +33,7 @@ pub(crate) fn up(places: &Places, reach: Reach) -> Result<()> {
     progress.step("network", || network::proxy(&mut record))?;
     progress.step("sample recipes", || samples::repositories(places))?;
     images(places, &mut record, &progress, |group| match (group, reach) {
-        (Group::Fast, _) | (Group::Heavy, Reach::All) => true,
+        (Group::Live | Group::Fast, _) | (Group::Heavy, Reach::All) => true,
         (Group::Heavy, Reach::Fast) | (Group::OnDemand, _) => false,
     })?;
     say(&format!("up after {}", seconds(started.elapsed())));

@@ -20,7 +20,9 @@ const BASES: &str = "simmer-base/";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Group {
-    /// By every `up`: what the demo and the live tests need.
+    /// By every `up`, and copied to the second engine: what the live tests need.
+    Live,
+    /// By every `up`: what the demo needs.
     Fast,
     /// Behind the fast ones.
     Heavy,
