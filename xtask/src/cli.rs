@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+use crate::bench;
+use crate::demo;
 use crate::down::{self, Left};
 use crate::places::Places;
 use crate::second;
+use crate::stages::{self, Depth, Verdict};
 use crate::up::{self, Reach};
 
 /// The same number as `simmer` has for it.
@@ -32,6 +35,16 @@ enum Command {
     },
     /// Remove what `up` made, and nothing else; exits with 4 if something had to stay
     Down,
+    /// Run everything that has to pass before anything lands; ends with one line, `N passed, N failed`
+    Test {
+        /// Leave out what needs an engine
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Take real applications through install and upgrade, and name the report to open
+    Demo,
+    /// Measure
+    Bench,
     /// A second engine of another version beside the first, for the live tests
     SecondEngine {
         #[command(subcommand)]
@@ -59,6 +72,16 @@ pub(crate) fn main() -> Result<ExitCode> {
                 Left::Something => ExitCode::from(LEFT_BEHIND),
             });
         }
+        Command::Test { fast } => {
+            let (verdict, line) = stages::test(&places, if fast { Depth::Fast } else { Depth::Full })?;
+            print(&line)?;
+            return Ok(match verdict {
+                Verdict::Passed => ExitCode::SUCCESS,
+                Verdict::Failed => ExitCode::FAILURE,
+            });
+        }
+        Command::Demo => print(&format!("open {}", demo::demo(&places)?.display()))?,
+        Command::Bench => bench::bench(&places)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,
     }

@@ -4,8 +4,10 @@
 //! swarm, the shared network, the sample images, the sample recipes as git repositories. What was made is
 //! written to `.simmer/xtask.json` before it is made, so that `down` takes away exactly that.
 
+mod bench;
 mod call;
 mod cli;
+mod demo;
 mod down;
 mod engine;
 mod images;
@@ -16,6 +18,8 @@ mod progress;
 mod record;
 mod samples;
 mod second;
+mod stages;
+mod tally;
 mod up;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! Where things lie: the repository, and the state folder `.simmer` in it, which git ignores.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -21,6 +21,11 @@ impl Places {
         std::fs::create_dir_all(places.state())
             .with_context(|| format!("could not make the state folder `{}`", places.state().display()))?;
         Ok(places)
+    }
+
+    /// The folder with the workspace's `Cargo.toml`.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What `up` keeps between two calls. `down` removes it.

@@ -1,0 +1,220 @@
+//! `test`: everything that has to pass before anything lands, in order, all of it even after a failure.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::call::Call;
+use crate::engine::find;
+use crate::places::Places;
+use crate::progress::{say, seconds};
+use crate::tally::Tally;
+use crate::up::Reach;
+use crate::{second, up};
+
+/// Compiles cargo-deny on two cores.
+const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// What `live` means to nextest: the tests in binaries of that name, one at a time.
+const LIVE: [&str; 6] = ["nextest", "run", "--workspace", "--profile", "live", "--no-fail-fast"];
+/// Tells the live tests which engine they meet.
+const LIVE_ENGINE: &str = "SIMMER_LIVE_ENGINE";
+
+/// How much is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// No engine, no network.
+    Fast,
+    /// Also on real swarms of two engine versions.
+    Full,
+}
+
+/// What came of one stage.
+#[derive(Debug)]
+struct Stage {
+    name: &'static str,
+    took: Duration,
+    tally: Tally,
+    passed: bool,
+}
+
+/// Whether all of it passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Passed,
+    Failed,
+}
+
+/// Runs the stages and ends with one line, `N passed, N failed`, on stdout.
+pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
+    let mut stages = Vec::new();
+    let cargo = |args: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(args).current_dir(places.root()).env("INSTA_UPDATE", "no");
+        command
+    };
+    let mut run = |name, work: &dyn Fn() -> Result<Tally>| stage(&mut stages, name, work);
+    let tools = places.cache().join("tools");
+    run("tools", &|| {
+        tool(&tools, "cargo-nextest", "^0.9.100")?;
+        tool(&tools, "cargo-deny", "^0.20")?;
+        Ok(Tally::default())
+    });
+    if depth == Depth::Full {
+        run("set-up", &|| up::up(places, Reach::Fast).map(|()| Tally::default()));
+    }
+    run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), &tools));
+    run("clippy", &|| {
+        tee(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), &tools)
+    });
+    run("tests", &|| tee(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]), &tools));
+    run("examples", &|| tee(cargo(&["test", "--workspace", "--doc"]), &tools));
+    run("dependencies", &|| tee(cargo(&["deny", "check", "bans", "licenses", "sources"]), &tools));
+    if depth == Depth::Full {
+        run("live tests", &|| tee(cargo(&LIVE), &tools));
+        run("live tests, engine 26.1", &|| {
+            let address = second::up(places)?;
+            let mut live = cargo(&LIVE);
+            live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
+            let result = tee(live, &tools);
+            second::down(places)?;
+            result
+        });
+    }
+    Ok(close(&stages))
+}
+
+/// Runs one stage; a failure is told and kept, and the next stage runs all the same.
+fn stage(stages: &mut Vec<Stage>, name: &'static str, work: &dyn Fn() -> Result<Tally>) {
+    say(&format!("\n── {name}"));
+    let started = Instant::now();
+    let (tally, passed) = match work() {
+        Ok(tally) => {
+            let passed = tally.failed == 0;
+            (tally, passed)
+        }
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            // What did not come so far as to count still failed once.
+            (Tally { failed: 1, ..Tally::default() }, false)
+        }
+    };
+    stages.push(Stage { name, took: started.elapsed(), tally, passed });
+}
+
+/// Tells what came of the stages; the runners' own closing lines stand last but one.
+fn close(stages: &[Stage]) -> (Verdict, String) {
+    say("\n── all");
+    for Stage { name, took, tally: _, passed } in stages {
+        let word = if *passed { "passed" } else { "failed" };
+        say(&format!("{name:<26} {:>8}  {word}", seconds(*took)));
+    }
+    for stage in stages {
+        for line in &stage.tally.closing {
+            say(&format!("{}: {line}", stage.name));
+        }
+    }
+    let passed: u64 = stages.iter().map(|stage| stage.tally.passed).sum();
+    let failed: u64 = stages.iter().map(|stage| stage.tally.failed).sum();
+    let verdict = if stages.iter().all(|stage| stage.passed) { Verdict::Passed } else { Verdict::Failed };
+    (verdict, format!("{passed} passed, {failed} failed"))
+}
+
+/// Makes sure that a cargo tool is there: on the path, or compiled once into the cache.
+fn tool(tools: &Path, name: &str, version: &str) -> Result<()> {
+    if find(name).is_some() || tools.join("bin").join(name).exists() {
+        return Ok(());
+    }
+    say(&format!("compiling {name}, once; it is kept in `{}`", tools.display()));
+    Call::new("cargo")
+        .args(["install", "--locked", "--quiet", name, "--version", version, "--root"])
+        .arg(tools)
+        .within(INSTALL_LIMIT)
+        .run()
+        .map(|_| ())
+        .with_context(|| format!("could not install `{name}`: try `cargo install --locked {name}`"))
+}
+
+/// Runs a command, shows what it says as it says it, and counts the tests that it tells of.
+fn tee(mut command: Command, tools: &Path) -> Result<Tally> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([tools.join("bin")]).collect();
+    command.env("PATH", std::env::join_paths(folders).context("a folder of PATH cannot be used")?);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("could not start `cargo`")?;
+    let (stdout, stderr) = (child.stdout.take().map(show), child.stderr.take().map(show));
+    // No limit of our own: nextest has one for each test, and a compiler ends.
+    let status = child.wait().context("could not wait for `cargo`")?;
+    let mut tally = Tally::default();
+    for shown in [stdout, stderr].into_iter().flatten() {
+        tally.add(shown.join().unwrap_or_default());
+    }
+    if !status.success() && tally.failed == 0 {
+        bail!("`cargo {}` failed: see above", words(&command));
+    }
+    Ok(tally)
+}
+
+fn words(command: &Command) -> String {
+    command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn show(from: impl Read + Send + 'static) -> thread::JoinHandle<Tally> {
+    thread::spawn(move || {
+        let mut tally = Tally::default();
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            say(&line);
+            tally.read(&line);
+        }
+        tally
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(work: &dyn Fn() -> Result<Tally>) -> (Verdict, String) {
+        let mut stages = Vec::new();
+        stage(&mut stages, "good", &|| Ok(Tally { passed: 3, ..Tally::default() }));
+        stage(&mut stages, "other", work);
+        close(&stages)
+    }
+
+    #[test]
+    fn a_stage_that_could_not_count_fails_the_whole() {
+        let (verdict, line) = ran(&|| bail!("does not compile"));
+        assert_eq!((verdict, line.as_str()), (Verdict::Failed, "3 passed, 1 failed"));
+    }
+
+    #[test]
+    fn counts_of_all_stages_are_summed() {
+        let (verdict, line) = ran(&|| Ok(Tally { passed: 4, ..Tally::default() }));
+        assert_eq!((verdict, line.as_str()), (Verdict::Passed, "7 passed, 0 failed"));
+    }
+
+    #[test]
+    fn a_command_that_fails_without_tests_is_an_error() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo broken >&2; exit 1"]);
+        assert!(tee(command, Path::new("/none")).is_err());
+    }
+
+    #[test]
+    fn failed_tests_are_counted_and_their_closing_line_kept() {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            "echo '     Summary [ 0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped' >&2; exit 100",
+        ]);
+        let tally = tee(command, Path::new("/none")).unwrap();
+        assert_eq!((tally.passed, tally.failed, tally.closing.len()), (2, 1, 1));
+    }
+}
