@@ -23,9 +23,9 @@ pub fn fold(events: &[Event]) -> RunView {
             continue;
         }
         if event.seq > next {
-            folding.view.trouble.lost += event.seq - next;
+            folding.view.trouble.lost = folding.view.trouble.lost.saturating_add(event.seq - next);
         }
-        next = next.max(event.seq + 1);
+        next = next.max(event.seq.saturating_add(1));
         if let End::Open { last } = &mut folding.view.end {
             *last = Some(event.at);
         }

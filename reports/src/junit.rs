@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::advice::{advice, whose};
 use crate::text::{one_line, plain};
-use crate::view::{End, ProbeView, RunView, SideView, TierView, fault_of, vantage};
+use crate::view::{End, ProbeView, RunView, SideView, TierView, fault_of, saturating_sum, vantage};
 
 /// Longest message attribute.
 const MESSAGE: usize = 400;
@@ -77,7 +77,7 @@ fn cleared_case(run: &RunView) -> Option<TestCase> {
 /// One case for each base where there are several judgements, else one for the tier.
 fn tier_cases(run: &RunView, tier: &TierView) -> Vec<TestCase> {
     let name = tier.tier.name();
-    let took = run.tier_millis(tier.tier, Whose::App) + run.tier_millis(tier.tier, Whose::Ours);
+    let took = run.tier_millis(tier.tier, Whose::App).saturating_add(run.tier_millis(tier.tier, Whose::Ours));
     let case = |name: String, status: TestCaseStatus, took: u64| {
         let mut case = TestCase::new(name, status);
         case.set_classname(format!("{}.{}", run.recipe(), tier.tier));
@@ -90,12 +90,9 @@ fn tier_cases(run: &RunView, tier: &TierView) -> Vec<TestCase> {
             .iter()
             .map(|one| {
                 let base = one.base.as_deref().unwrap_or("no base");
-                let took = run
-                    .sides
-                    .iter()
-                    .filter(|s| s.tier == Some(tier.tier) && s.base == one.base)
-                    .map(|s| s.millis(Whose::App) + s.millis(Whose::Ours))
-                    .sum();
+                let sides = || run.sides.iter().filter(|s| s.tier == Some(tier.tier) && s.base == one.base);
+                let of = |whose| saturating_sum(sides().map(|s| s.millis(whose)));
+                let took = of(Whose::App).saturating_add(of(Whose::Ours));
                 case(one_line(&format!("{name} from {base}"), MESSAGE), status(Some(&one.verdict)), took)
             })
             .collect(),

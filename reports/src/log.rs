@@ -28,6 +28,7 @@ pub struct Log {
 }
 
 /// Reads the text of an `events.jsonl`. It does not fail: what cannot be read is reported in the [`Log`].
+/// A file that was cut within a character is read by way of `String::from_utf8_lossy`.
 ///
 /// ```
 /// let log = reports::read("{\"v\":1,\"seq\":1,\"at\":\"2026-11-2");

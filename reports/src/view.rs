@@ -354,7 +354,7 @@ impl RunView {
     /// Returns the milliseconds of a tier's stages, told apart by whose they were. Stages that have no end
     /// do not count.
     pub fn tier_millis(&self, tier: Tier, whose: Whose) -> u64 {
-        self.sides.iter().filter(|s| s.tier == Some(tier)).map(|s| s.millis(whose)).sum()
+        saturating_sum(self.sides.iter().filter(|s| s.tier == Some(tier)).map(|s| s.millis(whose)))
     }
 }
 
@@ -362,10 +362,10 @@ impl SideView {
     /// Returns the milliseconds of the side's ended stages of one kind. Clearing is ours.
     pub fn millis(&self, of: Whose) -> u64 {
         let stages = self.stages.iter().filter_map(|s| s.ended.as_ref());
-        let staged: u64 = stages.filter(|e| e.whose == of).map(|e| e.millis).sum();
+        let staged = saturating_sum(stages.filter(|e| e.whose == of).map(|e| e.millis));
         let told_as_stage = self.stages.iter().any(|s| s.stage == "clear");
         match (&self.cleared, of) {
-            (Some(cleared), Whose::Ours) if !told_as_stage => staged + cleared.millis,
+            (Some(cleared), Whose::Ours) if !told_as_stage => staged.saturating_add(cleared.millis),
             _ => staged,
         }
     }
@@ -431,6 +431,11 @@ pub(crate) fn context(context: Context) -> &'static str {
         Context::PullRequest => "pull request",
         Context::Isolation => "isolation",
     }
+}
+
+/// A sum that a damaged log cannot overflow.
+pub(crate) fn saturating_sum(millis: impl Iterator<Item = u64>) -> u64 {
+    millis.fold(0, u64::saturating_add)
 }
 
 /// Milliseconds from one instant to a later one; 0 where the clock went back.

@@ -58,8 +58,11 @@ pub(super) struct Row {
 
 pub(super) fn timeline(run: &RunView) -> Timeline {
     let ends = run.sides.iter().flat_map(|side| {
-        let stages = side.stages.iter().map(|s| s.from_millis + s.ended.as_ref().map_or(0, |e| e.millis));
-        stages.chain(side.cleared.as_ref().map(|c| c.from_millis + c.millis))
+        let stages = side
+            .stages
+            .iter()
+            .map(|s| s.from_millis.saturating_add(s.ended.as_ref().map_or(0, |e| e.millis)));
+        stages.chain(side.cleared.as_ref().map(|c| c.from_millis.saturating_add(c.millis)))
     });
     let total = ends.chain([run.millis(), 1]).max().unwrap_or(1);
     Timeline { ticks: ticks(total), sides: run.sides.iter().map(|side| lane(side, total)).collect() }
@@ -106,7 +109,7 @@ fn lane(side: &SideView, total: u64) -> Lane {
         });
     }
     let (app, ours) = (side.millis(Whose::App), side.millis(Whose::Ours));
-    let both = (app + ours).max(1);
+    let both = app.saturating_add(ours).max(1);
     Lane {
         title: format!("{} · {what}", side.side),
         stack: side.stack.clone(),

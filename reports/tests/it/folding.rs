@@ -157,3 +157,59 @@ fn an_empty_log_is_a_view_too() {
     assert_eq!(view.state(), State::DidNotEnd);
     assert_eq!((view.recipe(), view.rev()), ("?", "?"));
 }
+
+/// What a crash, a bad disk or a stranger may do to a log.
+fn damage(text: &str, blows: &[(u8, usize, u8)]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (kind, place, with) in blows {
+        if lines.is_empty() {
+            break;
+        }
+        let at = place % lines.len();
+        match kind {
+            0 => drop(lines.remove(at)),
+            1 => lines.push(lines[at].clone()),
+            2 => {
+                let mut keep = usize::from(*with) % (lines[at].len() + 1);
+                while !lines[at].is_char_boundary(keep) {
+                    keep -= 1;
+                }
+                lines[at].truncate(keep);
+            }
+            3 => lines[at] = lines[at].replace(char::from(b'0' + with % 10), "99999999"),
+            4 => lines[at] = lines[at].replace("millis\":", "millis\":18446744073709"),
+            5 => lines[at] = lines[at].replace("\"seq\":", "\"seq\":18446744073709551"),
+            6 => lines[at] = lines[at].replace("2026", ["1970", "9999", "0001"][usize::from(*with) % 3]),
+            _ => {
+                let other = usize::from(*with) % lines.len();
+                lines.swap(at, other);
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+    #[test]
+    fn no_damage_to_a_log_breaks_a_report(
+        which in 0..8_usize,
+        blows in proptest::collection::vec((0..8_u8, 0..1000_usize, 0..=255_u8), 1..12),
+    ) {
+        let sample = &sample::gallery()[which];
+        let view = read(&damage(&sample.text(), &blows)).view();
+        let runs = std::slice::from_ref(&view);
+        let said = [
+            reports::table(runs),
+            reports::summary(runs),
+            reports::markdown(&view),
+            reports::outcome_json(&view),
+            reports::junit(runs),
+            reports::run_page(&view, &sample.logs),
+            reports::index_page(runs),
+            reports::badge(view.level(), view.state()),
+        ];
+        assert!(said.iter().all(|text| !text.is_empty()));
+        assert!(roxmltree::Document::parse(&said[4]).is_ok());
+    }
+}

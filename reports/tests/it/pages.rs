@@ -218,3 +218,38 @@ fn verdicts_are_told_by_shape_and_word() {
         assert!(document.descendants().any(|n| n.attribute("id") == shape.strip_prefix('#')));
     }
 }
+
+/// Relative luminance by WCAG 2.
+fn luminance(colour: &str) -> f64 {
+    let hex = colour.trim_start_matches('#');
+    let hex: String =
+        if hex.len() == 3 { hex.chars().flat_map(|c| [c, c]).collect() } else { hex.to_owned() };
+    let part = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+}
+
+#[test]
+fn every_colour_of_text_can_be_read_on_every_ground_light_and_dark() {
+    let style = include_str!("../../templates/style.css");
+    let themes: Vec<&str> = style.split(":root {").skip(1).map(|t| t.split('}').next().unwrap()).collect();
+    assert_eq!(themes.len(), 2, "light and dark");
+    for theme in themes {
+        let colour = |name: &str| {
+            let at = theme.find(&format!("--{name}: #")).unwrap();
+            let value = &theme[at..].split(": ").nth(1).unwrap();
+            luminance(value.split(';').next().unwrap())
+        };
+        for text in
+            ["ink", "soft", "passed", "superficial", "failed", "unverified", "skipped", "open", "link"]
+        {
+            for ground in ["page", "paper", "sunk"] {
+                let (a, b) = (colour(text), colour(ground));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+}

@@ -195,6 +195,10 @@ impl Script {
 
     /// Install of the target, from start to clean.
     pub(crate) fn installs(&mut self) -> &mut Self {
+        self.installs_as(passed())
+    }
+
+    pub(crate) fn installs_as(&mut self, judged: Verdict) -> &mut Self {
         let (a, at) = ((Side::A, 0), self.at.clone());
         self.side(Side::A, 0)
             .stage(a, "pull", 210, Whose::Ours, "2 images, all on the node")
@@ -204,7 +208,7 @@ impl Script {
             .probes_well(Side::A, 0, "probe")
             .stage(a, "soak", 5_000, Whose::Ours, "still healthy")
             .clear(Side::A, 0, &[])
-            .judge(Tier::Install, None, passed())
+            .judge(Tier::Install, None, judged)
     }
 
     /// The first half of an upgrade: the base is up and seeded.
@@ -297,9 +301,8 @@ pub(crate) fn all_passed() -> Sample {
 pub(crate) fn superficial() -> Sample {
     Script::new("superficial", "radicale", "1.2.0+3.2.3", &[])
         .judge(Tier::Lint, None, passed())
-        .installs()
+        .installs_as(Verdict::Passed { depth: Depth::Superficial })
         .tell(What::Warned { says: "the overlay names no health path: `/` was asked".to_owned() })
-        .judge(Tier::Install, None, Verdict::Passed { depth: Depth::Superficial })
         .judge(Tier::Upgrade, None, skipped(Skip::NoOlderRelease))
         .later_rooms()
         .done(&[])
