@@ -8,8 +8,8 @@ const DOCKER_HUB: &str = "docker.io";
 /// What an early Docker called the same registry.
 const OLD_DOCKER_HUB: &str = "index.docker.io";
 const OFFICIAL: &str = "library/";
-/// Longest name of a repository, with its registry (distribution's reference grammar).
-const NAME_LIMIT: usize = 255;
+/// Longest path of a repository, without its registry.
+const PATH_LIMIT: usize = 255;
 
 /// `registry/path[:tag][@digest]`, as the grammar of image references has it.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
@@ -18,44 +18,49 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     let part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
     let digest = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
     let pattern = format!(
-        r"\A(?P<name>{domain}/{part}(?:/{part})*)(?::(?P<tag>[0-9A-Za-z_][0-9A-Za-z_.-]{{0,127}}))?(?:@(?P<digest>{digest}))?\z"
+        r"\A{domain}/(?P<path>{part}(?:/{part})*)(?::(?P<tag>[0-9A-Za-z_][0-9A-Za-z_.-]{{0,127}}))?(?:@(?P<digest>{digest}))?\z"
     );
     Regex::new(&pattern).expect("the pattern is constant")
 });
 
 /// Returns the name with `latest` where there is neither tag nor digest, and without what Docker implies
-/// (`docker.io/library/`). A name that is no image reference is returned as it is: only the engine decides.
-pub(super) fn with_tag(image: &str) -> String {
-    tagged(image).unwrap_or_else(|| image.to_owned())
-}
-
-fn tagged(image: &str) -> Option<String> {
-    // The id of an image is not the name of one.
-    if image.len() == 64 && image.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-        return None;
+/// (`docker.io/library/`). The id of an image stays as it is.
+///
+/// # Errors
+/// What is wrong with it, if it is no image reference.
+pub(super) fn with_tag(image: &str) -> Result<String, String> {
+    if image.is_empty() {
+        return Err("no image is named".into());
+    }
+    if is_hex(image, 64) || is_digest(image) {
+        return Ok(image.to_owned());
     }
     let (domain, path) = split_domain(image);
     let whole = format!("{domain}/{path}");
-    let parts = REFERENCE.captures(&whole)?;
-    let name = parts.name("name")?.as_str();
+    let Some(parts) = REFERENCE.captures(&whole) else {
+        let lower = path.split(':').next().is_some_and(|name| name.to_lowercase() == name);
+        let why = if lower { "" } else { ": the path has to be in lower case" };
+        return Err(format!("`{image}` is not an image reference{why}"));
+    };
+    let path = parts.name("path").map_or("", |path| path.as_str());
     let (tag, digest) = (parts.name("tag"), parts.name("digest"));
-    if name.len() > NAME_LIMIT || !digest.is_none_or(|d| is_digest(d.as_str())) {
-        return None;
+    if path.len() > PATH_LIMIT {
+        return Err(format!("the path of the image is longer than {PATH_LIMIT} characters"));
     }
-    let name = match name.strip_prefix("docker.io/") {
-        Some(path) => match path.strip_prefix(OFFICIAL) {
-            Some(short) if !short.contains('/') => short,
-            Some(_) | None => path,
-        },
-        None => name,
+    if let Some(digest) = digest.filter(|digest| !is_digest(digest.as_str())) {
+        return Err(format!("`{}` is not a digest that Docker knows", digest.as_str()));
+    }
+    let name = match (domain, path.strip_prefix(OFFICIAL)) {
+        (DOCKER_HUB, Some(short)) if !short.contains('/') => short.to_owned(),
+        (DOCKER_HUB, _) => path.to_owned(),
+        (domain, _) => format!("{domain}/{path}"),
     };
-    let rest = match (tag, digest) {
-        (None, None) => ":latest".to_owned(),
-        (Some(tag), None) => format!(":{}", tag.as_str()),
-        (None, Some(digest)) => format!("@{}", digest.as_str()),
-        (Some(tag), Some(digest)) => format!(":{}@{}", tag.as_str(), digest.as_str()),
-    };
-    Some(format!("{name}{rest}"))
+    Ok(match (tag, digest) {
+        (None, None) => format!("{name}:latest"),
+        (Some(tag), None) => format!("{name}:{}", tag.as_str()),
+        (None, Some(digest)) => format!("{name}@{}", digest.as_str()),
+        (Some(tag), Some(digest)) => format!("{name}:{}@{}", tag.as_str(), digest.as_str()),
+    })
 }
 
 /// Splits off the registry, which is told from a folder by a dot, a colon, an upper-case letter or the name
@@ -84,7 +89,11 @@ fn is_digest(digest: &str) -> bool {
         "sha512" => 128,
         _ => return false,
     };
-    hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    is_hex(hex, length)
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]
@@ -106,15 +115,28 @@ mod tests {
             ("localhost/a", "localhost/a:latest"),
             ("registry:5000/a", "registry:5000/a:latest"),
             (id.as_str(), id.as_str()),
-            ("Nginx", "Nginx"),
-            ("nginx:1^", "nginx:1^"),
-            ("", ""),
-            ("a b", "a b"),
+            ("docker.io", "docker.io:latest"),
+            ("A/c", "A/c:latest"),
+            ("[::1]:5/a", "[::1]:5/a:latest"),
         ] {
-            assert_eq!(with_tag(written), sent, "{written}");
+            assert_eq!(with_tag(written).as_deref(), Ok(sent));
         }
-        assert_eq!(with_tag(&format!("nginx@{digest}")), format!("nginx@{digest}"));
-        assert_eq!(with_tag(&format!("nginx:1@{digest}")), format!("nginx:1@{digest}"));
-        assert_eq!(with_tag("nginx@sha256:abc"), "nginx@sha256:abc");
+        for same in [format!("nginx@{digest}"), format!("nginx:1@{digest}"), digest] {
+            assert_eq!(with_tag(&same).as_ref(), Ok(&same));
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_reference_is_refused_as_the_cli_refuses_it() {
+        let long = "a".repeat(250);
+        for bad in
+            ["", "Nginx", "nginx:1^", "a b", "nginx@sha256:abc", "a//b", "a:", "a___b", "docker.io/", &long]
+        {
+            assert!(with_tag(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            with_tag("Nginx"),
+            Err("`Nginx` is not an image reference: the path has to be in lower case".into())
+        );
     }
 }

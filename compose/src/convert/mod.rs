@@ -3,6 +3,7 @@
 
 mod adapt;
 mod files;
+mod go_sort;
 mod image;
 mod mounts;
 mod objects;
@@ -58,7 +59,8 @@ pub struct ConvertInput<'a> {
     pub engine: EngineFacts,
     /// Reads the `file:` of a secret or config by its absolute path; the error is printed as it is.
     pub read_file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
-    /// Says where a key such as `services.app.ports[0]` stands: [`crate::Loaded::locate`].
+    /// Says where a key such as `services.app.ports[0]` stands: [`crate::Loaded::locate`]. Asked for the place
+    /// of problems, and whether an empty `driver_opts` was written at all.
     pub locate: &'a dyn Fn(&str) -> Option<Place>,
 }
 

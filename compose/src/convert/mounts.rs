@@ -1,5 +1,6 @@
 //! `volumes` of a service to mounts.
 
+use super::objects::written_options;
 use super::{ConvertInput, Found, full_name, stack_labels};
 use crate::model;
 use crate::specs::{BindOptions, ClusterOptions, Driver, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
@@ -95,9 +96,10 @@ fn named_volume(
     }
     if !volume.external {
         options.labels = stack_labels(input.stack, &volume.labels);
-        if !volume.driver.is_empty() || !volume.driver_opts.is_empty() {
+        let opts = written_options(input, &format!("volumes.{}", written.source), &volume.driver_opts);
+        if !volume.driver.is_empty() || opts.is_some() {
             options.driver_config =
-                Some(Driver { name: volume.driver.clone(), options: volume.driver_opts.clone() });
+                Some(Driver { name: volume.driver.clone(), options: opts.unwrap_or_default() });
         }
     }
     mount.volume_options = Some(options);

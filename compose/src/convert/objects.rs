@@ -42,11 +42,22 @@ fn spec(input: &ConvertInput<'_>, key: &str, network: &model::Network) -> Networ
         ipam,
         internal: network.internal,
         attachable: network.attachable,
-        options: (!network.driver_opts.is_empty()).then(|| network.driver_opts.clone()),
+        options: written_options(input, &format!("networks.{key}"), &network.driver_opts),
         labels: stack_labels(input.stack, &network.labels),
         check_duplicate: input.engine.api < ALWAYS_CHECKS_DUPLICATES,
         ..NetworkSpec::default()
     }
+}
+
+/// Returns the options of a driver: `None` if the key is not there, which is not the same as `{}` to Docker,
+/// though the model, like `docker stack config`, cannot tell them apart.
+pub(super) fn written_options(
+    input: &ConvertInput<'_>,
+    at: &str,
+    options: &BTreeMap<String, String>,
+) -> Option<BTreeMap<String, String>> {
+    let is_written = !options.is_empty() || (input.locate)(&format!("{at}.driver_opts")).is_some();
+    is_written.then(|| options.clone())
 }
 
 fn used_networks(model: &model::Model) -> BTreeSet<&str> {

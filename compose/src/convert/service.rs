@@ -1,7 +1,7 @@
 //! One service of the model to one service spec.
 
 use super::objects::DEFAULT_NETWORK;
-use super::{ConvertInput, Found, IMAGE_LABEL, files, full_name, image, is_user_defined, mounts};
+use super::{ConvertInput, Found, IMAGE_LABEL, files, full_name, go_sort, image, is_user_defined, mounts};
 use super::{stack_labels, task};
 use crate::model;
 use crate::specs::{
@@ -49,9 +49,13 @@ fn container(
     service: &model::Service,
     found: &mut Found<'_>,
 ) -> ContainerSpec {
+    let image = image::with_tag(&service.image).unwrap_or_else(|says| {
+        found.add(format!("{at}.image"), says, "name an image as `[registry/]path[:tag][@digest]`");
+        String::new()
+    });
     let (capability_add, capability_drop) = task::capabilities(&service.cap_add, &service.cap_drop);
     ContainerSpec {
-        image: image::with_tag(&service.image),
+        image,
         labels: stack_labels(input.stack, &service.labels),
         command: service.entrypoint.clone(),
         args: service.command.clone(),
@@ -182,6 +186,6 @@ fn endpoint(mode: &str, written: &[model::Port]) -> EndpointSpec {
             publish_mode: port.mode.clone(),
         })
         .collect();
-    ports.sort_by_key(|port| port.published_port);
+    go_sort::sort_by_key(&mut ports, |port| port.published_port);
     EndpointSpec { mode: mode.to_lowercase(), ports }
 }

@@ -1,0 +1,76 @@
+//! What `docker stack deploy` would create, against what we would: over two corpora, through an engine that is
+//! none and only remembers what was posted. Equal as JSON, refused exactly when Docker refuses.
+#![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
+
+mod cases;
+mod cli;
+mod diff;
+mod engine;
+mod ours;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use cases::Case;
+
+/// Fewer cases than this mean that a corpus was lost on the way.
+const CASES_AT_LEAST: usize = 150;
+const DEPLOYABLE_AT_LEAST: usize = 120;
+
+/// Returns the differences of a case, empty if there are none, and whether the CLI deploys it.
+fn judge(case: &Case, api: &str) -> (Vec<String>, bool) {
+    let theirs = cli::deploy(case, api);
+    let ours = ours::specs(case, api);
+    let differences = match (&theirs, &ours) {
+        (Ok(theirs), Ok(ours)) => diff::compare(theirs, ours),
+        (Err(_), Err(_)) => Vec::new(),
+        (Ok(_), Err(ours)) => vec![format!("Docker deploys it, we refuse it: {ours}")],
+        (Err(theirs), Ok(_)) => vec![format!("Docker refuses it, we do not: {theirs}")],
+    };
+    (differences, theirs.is_ok())
+}
+
+/// Judges all cases on a few threads; returns what differs, and how many are deployable.
+fn judge_all(cases: &[Case], api: &str) -> (Vec<String>, usize) {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new((Vec::new(), 0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (differences, deployable) = judge(case, api);
+                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                    found.0.extend(differences.into_iter().map(|line| format!("{}: {line}", case.name)));
+                    found.1 += usize::from(deployable);
+                }
+            });
+        }
+    });
+    let (mut lines, deployable) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    lines.sort();
+    (lines, deployable)
+}
+
+#[test]
+fn every_case_becomes_the_specs_that_the_cli_posts_and_is_refused_when_the_cli_refuses_it() {
+    let cases = cases::all();
+    assert!(cases.len() >= CASES_AT_LEAST, "only {} cases were found", cases.len());
+    let (differences, deployable) = judge_all(&cases, "1.50");
+    assert!(
+        differences.is_empty(),
+        "{} differences in {} cases:\n{}",
+        differences.len(),
+        cases.len(),
+        differences.join("\n")
+    );
+    assert!(deployable >= DEPLOYABLE_AT_LEAST, "only {deployable} of {} cases are deployable", cases.len());
+}
+
+#[test]
+fn an_older_engine_is_posted_what_the_cli_posts_to_it() {
+    let cases: Vec<_> = cases::own().into_iter().filter(|case| case.name.contains("network")).collect();
+    assert!(!cases.is_empty());
+    let (differences, _) = judge_all(&cases, "1.41");
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
