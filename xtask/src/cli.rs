@@ -10,6 +10,7 @@ use crate::bench;
 use crate::demo;
 use crate::down::{self, Left};
 use crate::places::Places;
+use crate::registry;
 use crate::second;
 use crate::stages::{self, Depth, Verdict};
 use crate::up::{self, Reach};
@@ -27,11 +28,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make engine, swarm, network, images and sample recipes, where they are not there yet
+    /// Make engine, swarm, network, images and sample recipes, where they are not there yet. The heavy images are
+    /// built behind it, by a process that goes on
     Up {
-        /// Build the heavy images as well
-        #[arg(long)]
+        /// Wait for the heavy images too
+        #[arg(long, conflicts_with = "fast")]
         all: bool,
+        /// Leave the heavy images out
+        #[arg(long)]
+        fast: bool,
     },
     /// Remove what `up` made, and nothing else; exits with 4 if something had to stay
     Down,
@@ -50,6 +55,22 @@ enum Command {
         #[command(subcommand)]
         verb: SecondEngine,
     },
+    /// A real image registry on loopback, for tests of digests, moved tags and failing pulls
+    Registry {
+        #[command(subcommand)]
+        verb: Registry,
+    },
+    /// What `up` leaves running behind it
+    #[command(hide = true)]
+    BuildHeavy,
+}
+
+#[derive(Debug, Subcommand)]
+enum Registry {
+    /// Start it; its address is the only line on stdout
+    Up,
+    /// Remove it and what was pushed to it
+    Down,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +86,14 @@ pub(crate) fn main() -> Result<ExitCode> {
     let Cli { command } = Cli::parse();
     let places = Places::find()?;
     match command {
-        Command::Up { all } => up::up(&places, if all { Reach::All } else { Reach::Fast })?,
+        Command::Up { all, fast } => up::up(
+            &places,
+            match (all, fast) {
+                (true, _) => Reach::All,
+                (false, true) => Reach::Fast,
+                (false, false) => Reach::Behind,
+            },
+        )?,
         Command::Down => {
             return Ok(match down::down(&places)? {
                 Left::Nothing => ExitCode::SUCCESS,
@@ -84,6 +112,9 @@ pub(crate) fn main() -> Result<ExitCode> {
         Command::Bench => bench::bench(&places)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,
+        Command::Registry { verb: Registry::Up } => print(&registry::up(&places)?)?,
+        Command::Registry { verb: Registry::Down } => registry::down(&places)?,
+        Command::BuildHeavy => up::build_heavy(&places)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,7 @@ use crate::places::Places;
 use crate::progress::{Outcome, Progress, say};
 use crate::record::Record;
 use crate::second;
+use crate::up;
 
 /// Whether everything that we made is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
     let progress = Progress::new();
     let mut left = Vec::new();
     progress.step("second engine", || second::stop(places))?;
+    progress.step("heavy images", || up::stop_builder(places))?;
     if matches!(engine::ask()?, Engine::Up { .. }) {
         progress.step("containers", || containers(&mut record))?;
         let users = users()?;
@@ -41,6 +43,7 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
                 users.join(", ")
             ));
         }
+        images::prune(&record.label());
         progress.step("images", || images::remove(&mut record, &mut left))?;
         if users.is_empty() {
             progress.step("engine", || engine::stop(places, &mut record))?;

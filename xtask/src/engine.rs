@@ -163,6 +163,11 @@ pub(crate) fn running(pidfile: &Path) -> Result<Option<u32>> {
 /// Asks a process to end and waits until it has.
 pub(crate) fn end(pid: u32, limit: Duration) -> Result<()> {
     Call::new("kill").arg(pid.to_string()).run()?;
+    gone(pid, limit)
+}
+
+/// Waits until a process that was asked to end has.
+pub(crate) fn gone(pid: u32, limit: Duration) -> Result<()> {
     let started = Instant::now();
     while alive(pid) {
         if limit < started.elapsed() {

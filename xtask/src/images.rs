@@ -3,5 +3,5 @@
 mod build;
 mod catalogue;
 
-pub(crate) use build::{Plan, build_all, remove};
+pub(crate) use build::{Plan, build_all, prune, remove};
 pub(crate) use catalogue::{Catalogue, Group, Image};

@@ -16,6 +16,7 @@ mod network;
 mod places;
 mod progress;
 mod record;
+mod registry;
 mod samples;
 mod second;
 mod stages;

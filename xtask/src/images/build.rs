@@ -128,7 +128,6 @@ pub(crate) fn build_all(places: &Places, progress: &Progress, plan: &Plan<'_>, l
             scope.spawn(worker);
         }
     });
-    prune(label);
     let failed = lock().failed.join("`, `");
     if failed.is_empty() {
         return Ok(());
@@ -138,7 +137,7 @@ pub(crate) fn build_all(places: &Places, progress: &Progress, plan: &Plan<'_>, l
 
 /// Removes what building left without a name: the stages that only compiled, and the images that were replaced.
 /// What is in use stays; trying again costs nothing.
-fn prune(label: &str) {
+pub(crate) fn prune(label: &str) {
     for filter in ["label=simmer.stage=build".to_owned(), format!("label={label}")] {
         let prune =
             Target::Default.docker(["image", "prune", "--force", "--filter", &filter]).within(BUILD_LIMIT);
