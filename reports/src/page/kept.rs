@@ -42,6 +42,8 @@ pub(super) struct LogText<'a> {
 #[derive(Serialize)]
 pub(super) struct LogLine {
     pub n: usize,
+    /// Whether a cause points at it.
+    pub hit: bool,
     text: String,
 }
 
@@ -107,7 +109,7 @@ pub(super) fn log_texts<'a>(run: &'a RunView, logs: &Logs) -> Vec<LogText<'a>> {
                 lines: all[from..]
                     .iter()
                     .zip(from + 1..)
-                    .map(|(line, n)| LogLine { n, text: cut(line, LOG_WIDTH) })
+                    .map(|(line, n)| LogLine { n, hit: false, text: cut(line, LOG_WIDTH) })
                     .collect(),
             }
         })

@@ -103,14 +103,14 @@ pub(super) fn model<'a>(run: &'a RunView, logs: &'a Logs) -> Page<'a> {
         })
         .collect();
     // The logs to which the evidence points are open from the start.
-    let pointed: Vec<&String> =
-        lead_card.iter().chain(&others).flat_map(|c| &c.lines).filter_map(|l| l.anchor.as_ref()).collect();
-    let pointed: Vec<bool> = logs_shown
-        .iter()
-        .map(|log| pointed.iter().any(|a| a.rsplit_once("-L").is_some_and(|(id, _)| id == log.id)))
-        .collect();
-    for (log, open) in logs_shown.iter_mut().zip(pointed) {
-        log.open = open;
+    let anchors = lead_card.iter().chain(&others).flat_map(|c| &c.lines).filter_map(|l| l.anchor.as_deref());
+    for (id, n) in anchors.filter_map(|anchor| anchor.split_once("-L")) {
+        if let Some(log) = logs_shown.iter_mut().find(|log| log.id == id) {
+            log.open = true;
+            for line in log.lines.iter_mut().filter(|line| line.n.to_string() == n) {
+                line.hit = true;
+            }
+        }
     }
     Page {
         title: format!("{} {}: {}", run.recipe(), run.rev(), run.verdict_words()),

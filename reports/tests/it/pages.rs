@@ -102,6 +102,7 @@ fn evidence_leads_to_its_line_in_the_log() {
         let line = document.descendants().find(|n| n.attribute("id") == Some(id)).unwrap();
         let span = line.children().find(|n| n.has_tag_name("span")).unwrap();
         assert_eq!(span.text(), link.text());
+        assert_eq!(line.attribute("class"), Some("hit"));
     }
     // The log was said three times over: links lead to the last.
     assert!(page.contains("href=\"#log1-L21\""));
