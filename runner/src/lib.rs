@@ -1,1 +1,15 @@
-//! The runner: command line, run orchestration, state.
+//! The runner: command line, run orchestration, state. The binary `simmer`.
+
+pub mod cancel;
+pub mod cli;
+pub mod doctor;
+pub mod exit;
+pub mod gc;
+pub mod instance;
+pub mod lease;
+pub mod log;
+pub mod mask;
+pub mod overlay;
+pub mod report;
+pub mod run;
+pub mod view;

@@ -1,2 +1,51 @@
 //! The binary `simmer`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use runner::cli::{Args, dispatch};
+use runner::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are asked for and go to stdout; all else is a usage error.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code.code()),
+                Err(_closed) => ExitCode::from(Exit::Usage.code()),
+            };
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SIMMER_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    // Whoever installed one before us chose the same: there is no other in the tree.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime did not start");
+            return ExitCode::from(Exit::Bug.code());
+        }
+    };
+    let exit = match runtime.block_on(dispatch(args)) {
+        Ok(exit) => exit,
+        Err(trouble) => {
+            use std::io::Write as _;
+            let mut stderr = std::io::stderr().lock();
+            // A closed stderr changes nothing about the exit code.
+            let _closed = writeln!(stderr, "{trouble}");
+            trouble.exit
+        }
+    };
+    // Threads that wait in the kernel (a probe in a namespace, a git child) must not hold the end up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ExitCode::from(exit.code())
+}

@@ -12,6 +12,7 @@ mod files;
 mod images;
 mod list;
 mod logs;
+mod network;
 mod nodes;
 mod observe;
 mod raw;
@@ -33,6 +34,7 @@ pub use facts::{EngineFacts, SwarmRole};
 pub use images::{Freshness, PullError, ResolvedImage};
 pub use list::{Kind, Object, Scope};
 pub use logs::{Follow, LogBounds, LogLine, TaskLog};
+pub use network::NetworkFacts;
 pub use settle::{Settled, Trouble};
 pub use tasks::{TaskFacts, TaskMount};
 

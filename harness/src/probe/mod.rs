@@ -18,6 +18,7 @@ pub use link::{Connector, Link, Via};
 pub use run::{Outcome, run};
 pub use schedule::Schedule;
 pub use steps::{Attempt, Failure};
+pub(crate) use tls::unchecked;
 pub use tls::{Certificate, NO_ROUTER_NAME, Trust, TrustError};
 
 /// The header with which the embedded edge says that an answer is its own: `no-router`, `backend` or `busy`.

@@ -1,0 +1,72 @@
+//! The command line: arguments in, an exit code out. The only door to clap.
+
+mod args;
+mod compose;
+mod doctor;
+mod gc;
+mod lint;
+mod plan;
+mod report;
+mod run;
+mod trouble;
+
+pub use args::Args;
+pub use trouble::Trouble;
+pub(crate) use trouble::exit_of;
+
+use crate::exit::Exit;
+use args::Command;
+
+/// Carries out one command.
+pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
+    let Args { instance, engine, command } = args;
+    let place = Place { instance, engine };
+    match command {
+        Command::Run(args) => run::run(&place, args).await,
+        Command::Lint(args) => lint::lint(&place, &args).await,
+        Command::Plan(args) => plan::plan(&place, args).await,
+        Command::Gc(args) => gc::gc(&place, &args).await,
+        Command::Doctor(args) => doctor::doctor(&place, &args).await,
+        Command::Runs(args) => report::runs(&place, &args),
+        Command::Report(args) => report::report(&place, &args),
+        Command::Compose(args) => compose::compose(&args),
+    }
+}
+
+/// Where the instance is and which engine is meant.
+#[derive(Clone, Debug)]
+pub struct Place {
+    instance: std::path::PathBuf,
+    engine: Option<String>,
+}
+
+impl Place {
+    /// Opens and checks the instance.
+    pub fn open(&self) -> Result<crate::instance::Instance, Trouble> {
+        crate::instance::Instance::open(&self.instance).map_err(Trouble::from)
+    }
+
+    /// Returns the engine's address: the command line, else the instance, else the environment's own.
+    pub fn engine(&self, instance: Option<&crate::instance::Instance>) -> Option<String> {
+        self.engine.clone().or_else(|| instance.and_then(|i| i.settings.engine.clone()))
+    }
+}
+
+/// Tells a part of the story on stderr.
+pub(crate) fn tell(text: &str) {
+    use std::io::Write as _;
+    // A closed stderr is no reason to stop.
+    if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
+        tracing::debug!(%error, "stderr is gone");
+    }
+}
+
+/// Writes the result of a command to stdout.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    // A reader who has gone (`| head`) has had enough.
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "stdout is gone");
+    }
+}

@@ -1,0 +1,38 @@
+//! `simmer plan`: what `run` would do.
+
+use domain::RunId;
+use domain::plan::{Act, Room};
+
+use super::args::RunArgs;
+use super::{Place, Trouble, run, say};
+use crate::exit::Exit;
+use crate::run::prepare;
+
+pub(super) async fn plan(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
+    let instance = place.open()?;
+    let cancel = run::listen()?;
+    let mut text = String::new();
+    for wanted in run::wanted(&args)? {
+        let id = RunId::from_random(crate::run::random_bytes()?);
+        let folder = instance.settings.state.join("runs").join(id.as_str());
+        let prepared = prepare(&instance, &wanted, id, &cancel).await;
+        crate::run::drop_folder(&folder);
+        let prepared = prepared?;
+        let subject = &prepared.subject;
+        text += &format!("{} {} ({})\n", subject.recipe, subject.at, &subject.commit[..8]);
+        for side in &prepared.plan.sides {
+            let from = side.base.as_ref().map(|b| format!(" from {}", b.tag)).unwrap_or_default();
+            let acts: Vec<_> = side.acts.iter().map(Act::name).collect();
+            text += &format!("  {} {}{from}: {}, clear\n", side.side, side.tier, acts.join(", "));
+        }
+        for (tier, why) in &prepared.plan.skipped {
+            text += &format!("  - {tier}: skipped, {why}\n");
+        }
+        match &prepared.plan.room {
+            Room::SideBySide => {}
+            Room::OneByOne(why) => text += &format!("  one stack at a time: {why}\n"),
+        }
+    }
+    say(&text);
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,129 @@
+//! An instance: `simmer.toml` beside `recipes/` and `overlays/` (DESIGN 11).
+
+mod enrolment;
+mod overlay;
+mod problem;
+mod settings;
+
+pub use enrolment::Enrolment;
+pub use overlay::{Check, Health, Overlay, ProbeKind, ProbeSpec};
+pub use problem::{ConfigProblem, ConfigProblems};
+pub use settings::{EdgeKind, EdgeSettings, Endpoint, Settings};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use domain::RecipeName;
+
+/// A checked instance. No field needs checking again.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub folder: PathBuf,
+    pub settings: Settings,
+    pub recipes: BTreeMap<RecipeName, Enrolment>,
+}
+
+impl Instance {
+    /// Reads and checks a whole instance. All problems of all files come at once.
+    pub fn open(folder: &Path) -> Result<Self, ConfigProblems> {
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut problems = ConfigProblems::default();
+        let file = folder.join("simmer.toml");
+        let settings = match std::fs::read_to_string(&file) {
+            Ok(text) => problems.take(Settings::check(&text, &file, folder)),
+            Err(error) => {
+                problems.push(ConfigProblem::at_file(
+                    &file,
+                    format!("an instance needs this file, and it could not be read: {error}"),
+                    "name an instance's folder with `--instance DIR`, or run in one",
+                ));
+                None
+            }
+        };
+        let recipes = read_recipes(&folder.join("recipes"), folder, &mut problems);
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(Self { folder: folder.clone(), settings, recipes }),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    /// Returns the recipe's enrolment; the error names those that are enrolled.
+    pub fn recipe(&self, name: &str) -> Result<(&RecipeName, &Enrolment), ConfigProblem> {
+        self.recipes.iter().find(|(n, _)| n.as_str() == name).ok_or_else(|| {
+            let known: Vec<_> = self.recipes.keys().map(|n| format!("`{n}`")).collect();
+            ConfigProblem::at_file(
+                &self.folder.join("recipes").join(format!("{name}.toml")),
+                format!("no recipe `{name}` is enrolled here"),
+                &if known.is_empty() {
+                    "enrol one: a file with `source = \"<git address>\"`".to_owned()
+                } else {
+                    format!("enrolled are {}", known.join(", "))
+                },
+            )
+        })
+    }
+
+    /// Returns the instance's id, made at the first call and kept in the state folder. Objects in the
+    /// swarm carry it, so that two instances on one engine never clear up after each other.
+    pub fn id(&self) -> std::io::Result<String> {
+        let file = self.settings.state.join("instance-id");
+        match std::fs::read_to_string(&file) {
+            Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        std::fs::create_dir_all(&self.settings.state)?;
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+        // Two that start at once: the first link wins, and both read what it says.
+        let mine = self.settings.state.join(format!("instance-id.{}", std::process::id()));
+        std::fs::write(&mine, &id)?;
+        let linked = std::fs::hard_link(&mine, &file);
+        std::fs::remove_file(&mine)?;
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        Ok(std::fs::read_to_string(&file)?.trim().to_owned())
+    }
+
+    /// Reads the recipe's overlay; an empty one where there is none.
+    pub fn overlay(&self, name: &RecipeName) -> Result<Overlay, ConfigProblems> {
+        Overlay::read(&self.folder.join("overlays").join(name.as_str()))
+    }
+}
+
+fn read_recipes(
+    folder: &Path,
+    root: &Path,
+    problems: &mut ConfigProblems,
+) -> BTreeMap<RecipeName, Enrolment> {
+    let mut recipes = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return recipes };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    files.sort();
+    for file in files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "toml")) {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = match RecipeName::parse(&stem) {
+            Ok(name) => name,
+            Err(bad) => {
+                problems.push(ConfigProblem::at_file(&file, bad.to_string(), "rename the file"));
+                continue;
+            }
+        };
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                if let Some(enrolment) = problems.take(Enrolment::check(&text, &file, root)) {
+                    recipes.insert(name, enrolment);
+                }
+            }
+            Err(error) => problems.push(ConfigProblem::at_file(
+                &file,
+                format!("could not be read: {error}"),
+                "mend its permissions",
+            )),
+        }
+    }
+    recipes
+}

@@ -1,0 +1,213 @@
+//! `simmer.toml`: what holds for the whole instance.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::names::Allotter;
+
+use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration, read_toml};
+
+/// The file as written.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSettings {
+    base_domain: String,
+    state: String,
+    engine: Option<String>,
+    endpoint: Option<RawEndpoint>,
+    #[serde(default)]
+    edge: RawEdge,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawEndpoint {
+    Auto,
+    Vip,
+    Dnsrr,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEdge {
+    kind: Option<RawEdgeKind>,
+    network: Option<String>,
+    listen: Option<String>,
+    address: Option<String>,
+    ca: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawEdgeKind {
+    Embedded,
+    External,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    run: Option<String>,
+    memory_mib: Option<u64>,
+    cpus: Option<f64>,
+    disk_free_gib: Option<u64>,
+}
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub allotter: Allotter,
+    /// Where mirrors, runs and the local CA live. Absolute.
+    pub state: PathBuf,
+    /// `DOCKER_HOST` form; the environment decides where it is not set.
+    pub engine: Option<String>,
+    pub endpoint: Endpoint,
+    pub edge: EdgeSettings,
+    /// Longest time of a whole run (CC-044).
+    pub run_limit: Duration,
+    /// Memory limit, in bytes, of each task that names none itself.
+    pub memory: Option<u64>,
+    /// CPU limit, in billionths, of each task that names none itself.
+    pub nano_cpus: Option<u64>,
+    /// Free disk, in bytes, below which nothing is started (CC-012).
+    pub disk_free: u64,
+}
+
+/// How services answer under their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Virtual IPs where the kernel has IPVS, `dnsrr` where not.
+    Auto,
+    Vip,
+    Dnsrr,
+}
+
+/// Where the outside probe goes in.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// The shared network on which an edge meets its stacks.
+    pub network: String,
+    pub kind: EdgeKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum EdgeKind {
+    /// The HTTPS front inside this program.
+    Embedded { listen: SocketAddr },
+    /// A Traefik that is already there.
+    External { address: SocketAddr, ca: Option<PathBuf> },
+}
+
+impl Settings {
+    pub(super) fn check(text: &str, file: &Path, folder: &Path) -> Result<Self, ConfigProblems> {
+        // Destructured, so that a new key cannot be forgotten here.
+        let RawSettings { base_domain, state, engine, endpoint, edge, limits } = read_toml(text, file)?;
+        let mut problems = ConfigProblems::default();
+        let allotter = Allotter::new(&base_domain)
+            .map_err(|bad| {
+                problems.push(ConfigProblem::at_key(
+                    file,
+                    "base_domain",
+                    bad.to_string(),
+                    "give a domain whose subdomains are yours, such as \"ci.example.org\"",
+                ));
+            })
+            .ok();
+        if state.is_empty() {
+            problems.push(ConfigProblem::at_key(file, "state", "it is empty", "name a folder"));
+        }
+        let edge = problems.take(check_edge(edge, file, folder));
+        let RawLimits { run, memory_mib, cpus, disk_free_gib } = limits;
+        let run_limit = match run.as_deref().map(read_duration).transpose() {
+            Ok(limit) => limit.unwrap_or(Duration::from_secs(3600)),
+            Err(says) => {
+                problems.push(ConfigProblem::at_key(file, "limits.run", says, DURATION_HINT));
+                Duration::ZERO
+            }
+        };
+        if let Some(cpus) = cpus.filter(|c| !(0.01..=1024.0).contains(c)) {
+            problems.push(ConfigProblem::at_key(
+                file,
+                "limits.cpus",
+                format!("{cpus} is out of range"),
+                "give a number of CPUs from 0.01 to 1024",
+            ));
+        }
+        let (Some(allotter), Some(edge), true) = (allotter, edge, problems.is_empty()) else {
+            return Err(problems);
+        };
+        Ok(Self {
+            allotter,
+            state: folder.join(state),
+            engine,
+            endpoint: match endpoint {
+                None | Some(RawEndpoint::Auto) => Endpoint::Auto,
+                Some(RawEndpoint::Vip) => Endpoint::Vip,
+                Some(RawEndpoint::Dnsrr) => Endpoint::Dnsrr,
+            },
+            edge,
+            run_limit,
+            memory: memory_mib.map(|m| m * 1024 * 1024),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be 0.01 to 1024"
+            )]
+            nano_cpus: cpus.map(|c| (c * 1e9) as u64),
+            disk_free: disk_free_gib.unwrap_or(2) * 1024 * 1024 * 1024,
+        })
+    }
+}
+
+fn check_edge(raw: RawEdge, file: &Path, folder: &Path) -> Result<EdgeSettings, ConfigProblems> {
+    let RawEdge { kind, network, listen, address, ca } = raw;
+    let mut problems = ConfigProblems::default();
+    let mut socket = |key: &str, text: &str| {
+        text.parse::<SocketAddr>()
+            .map_err(|error| {
+                problems.push(ConfigProblem::at_key(
+                    file,
+                    key,
+                    format!("`{text}`: {error}"),
+                    "give an IP address and a port, such as \"127.0.0.1:8443\"",
+                ));
+            })
+            .ok()
+    };
+    let kind = match kind.unwrap_or(RawEdgeKind::Embedded) {
+        RawEdgeKind::Embedded => {
+            let listen = socket("edge.listen", listen.as_deref().unwrap_or("127.0.0.1:0"));
+            if address.is_some() || ca.is_some() {
+                problems.push(ConfigProblem::at_key(
+                    file,
+                    "edge.kind",
+                    "`address` and `ca` belong to an external edge",
+                    "set `kind = \"external\"` or drop them",
+                ));
+            }
+            listen.map(|listen| EdgeKind::Embedded { listen })
+        }
+        RawEdgeKind::External => match address.as_deref() {
+            Some(address) => socket("edge.address", address)
+                .map(|address| EdgeKind::External { address, ca: ca.map(|ca| folder.join(ca)) }),
+            None => {
+                problems.push(ConfigProblem::at_key(
+                    file,
+                    "edge.address",
+                    "an external edge needs an address",
+                    "give that of your Traefik's HTTPS entry point, such as \"127.0.0.1:443\"",
+                ));
+                None
+            }
+        },
+    };
+    match kind {
+        Some(kind) if problems.is_empty() => {
+            Ok(EdgeSettings { network: network.unwrap_or_else(|| "proxy".into()), kind })
+        }
+        Some(_) | None => Err(problems),
+    }
+}

@@ -1,0 +1,346 @@
+//! A whole run: preflight, sides, verdicts, reports.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::event::{Event, Severity, worst};
+use domain::level::level;
+use domain::names::Side;
+use domain::plan::{Room, SidePlan};
+use domain::{Cause, RunId, StackName, Tier, Verdict, What};
+use harness::engine::{Engine, EngineFacts};
+
+use super::KEEP_FOR;
+use super::build::{Built, Ground, Ownership, SecretStore, build};
+use super::edge::Front;
+use super::lint::{LintSubject, lint_tree};
+use super::prepare::{Prepared, Wanted, prepare};
+use super::side::{KeepStack, Releases, Shared, SideEnd, run_side};
+use crate::cancel::Cancel;
+use crate::cli::Trouble;
+use crate::exit::Exit;
+use crate::instance::Instance;
+use crate::lease::{Lease, Leases, Owner};
+use crate::log::Log;
+use crate::mask::Masker;
+use crate::view::Terminal;
+
+/// How a run is carried out, beside what it is about.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    pub keep: KeepStack,
+    pub follow_logs: FollowLogs,
+    pub view: Terminal,
+    pub cancel: Cancel,
+}
+
+/// Whether the containers' logs are shown while they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowLogs {
+    Shown,
+    Hidden,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    pub run: RunId,
+    pub verdicts: BTreeMap<Tier, Verdict>,
+    pub level: u8,
+    pub left: Vec<String>,
+    pub events: Vec<Event>,
+    pub folder: PathBuf,
+}
+
+impl Outcome {
+    /// Returns the exit code that the outcome asks for.
+    pub fn exit(&self) -> Exit {
+        let left = if self.left.is_empty() { Exit::Passed } else { Exit::LeftBehind };
+        self.verdicts.values().map(Exit::of).fold(left, Exit::and)
+    }
+}
+
+/// Takes one recipe through its tiers.
+pub async fn run(
+    instance: &Instance,
+    engine: &Engine,
+    wanted: &Wanted,
+    manner: &Manner,
+) -> Result<Outcome, Trouble> {
+    let facts = preflight(instance, engine).await?;
+    let id = RunId::from_random(random_bytes()?);
+    let leases = Leases::of(&instance.settings.state);
+    let owner = Owner {
+        run: id.to_string(),
+        recipe: wanted.recipe.clone(),
+        pid: std::process::id(),
+        since: Utc::now(),
+    };
+    let held = |error: crate::lease::LeaseError| {
+        Trouble::from_error(Exit::NotJudged, format!("could not run `{}`", wanted.recipe), &error)
+            .hint("wait until that run has ended, or stop it")
+    };
+    let _alive = leases.take(&format!("run-{id}"), &owner).map_err(held)?;
+    let folder = instance.settings.state.join("runs").join(id.as_str());
+    let prepared = match prepare(instance, wanted, id, &manner.cancel).await {
+        Ok(prepared) => prepared,
+        Err(trouble) => {
+            // Nothing ran, so there is no run: leave no folder of one.
+            drop_folder(&folder);
+            return Err(trouble);
+        }
+    };
+    let outcome = match port_leases(&leases, &prepared, &owner) {
+        Ok(_ports) => judged(instance, engine, &facts, &prepared, manner).await,
+        Err(error) => Err(held(error)),
+    };
+    drop_folder(&folder.join("trees"));
+    if outcome.is_err() {
+        drop_folder(&folder);
+    }
+    outcome
+}
+
+pub(crate) fn drop_folder(folder: &std::path::Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(folder = %folder.display(), %error, "folder stays");
+    }
+}
+
+/// Two stacks cannot publish one port of the node: the second run is told who has it.
+fn port_leases(
+    leases: &Leases,
+    prepared: &Prepared,
+    owner: &Owner,
+) -> Result<Vec<Lease>, crate::lease::LeaseError> {
+    prepared.ports.iter().map(|port| leases.take(&format!("port-{port}"), owner)).collect()
+}
+
+async fn judged(
+    instance: &Instance,
+    engine: &Engine,
+    facts: &EngineFacts,
+    prepared: &Prepared,
+    manner: &Manner,
+) -> Result<Outcome, Trouble> {
+    let began = Instant::now();
+    let masker = Masker::default();
+    let log = Log::create(
+        prepared.run.clone(),
+        &prepared.folder,
+        vec![Box::new(manner.view.clone())],
+        masker.clone(),
+    )
+    .map_err(|error| {
+        Trouble::from_error(Exit::NotJudged, "could not write the run's folder", &error)
+            .hint(format!("is `{}` writable, and is there room?", instance.settings.state.display()))
+    })?;
+    log.tell(What::RunStarted {
+        subject: prepared.subject.clone(),
+        bases: prepared.bases.iter().map(|b| b.label.clone()).collect(),
+        context: domain::event::Context::Hand,
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: format!("Docker {}", facts.version),
+    });
+    for bad in &prepared.releases.bad {
+        log.tell(What::Warned { says: bad.to_string() });
+    }
+    let mut verdicts: BTreeMap<Tier, Verdict> = BTreeMap::new();
+    for (tier, why) in &prepared.plan.skipped {
+        verdicts.insert(*tier, Verdict::Skipped { why: why.clone() });
+    }
+    if prepared.plan.lint {
+        verdicts.insert(Tier::Lint, lint(prepared, instance, &log));
+    }
+    let front = Front::start(&instance.settings).await.map_err(|error| {
+        Trouble::from_error(Exit::NotJudged, "could not open the edge", &error)
+            .hint("set `[edge] listen` to an address and port that are free")
+    })?;
+    if let Room::OneByOne(why) = &prepared.plan.room
+        && prepared.plan.sides.len() > 1
+    {
+        log.tell(What::Warned { says: format!("one stack at a time: {why}") });
+    }
+    let shared = Shared {
+        engine: engine.clone(),
+        log: log.clone(),
+        view: manner.view.clone(),
+        overlay: prepared.overlay.clone(),
+        front,
+        cancel: manner.cancel.clone(),
+        keep: manner.keep,
+        instance: instance.id().map_err(|error| {
+            Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
+        })?,
+        ends: tokio::time::Instant::now() + instance.settings.run_limit,
+        run_limit: instance.settings.run_limit,
+    };
+    let stop_ticking = tick(&manner.view);
+    let ends = take_sides(instance, &shared, prepared, facts, &masker, manner).await;
+    stop_ticking.store(true, Ordering::Relaxed);
+
+    let mut left = Vec::new();
+    let mut by_tier: BTreeMap<Tier, Vec<Verdict>> = BTreeMap::new();
+    for (plan, end) in ends {
+        let SideEnd { verdict, left: more } = end;
+        left.extend(more);
+        log.tell(What::TierJudged {
+            tier: plan.tier,
+            base: plan.base.as_ref().map(|b| b.tag.clone()),
+            judged: verdict.clone(),
+        });
+        by_tier.entry(plan.tier).or_default().push(verdict);
+    }
+    for (tier, judged) in by_tier {
+        if let Some(verdict) = worst(judged) {
+            verdicts.insert(tier, verdict);
+        }
+    }
+    let level = level(&verdicts);
+    log.tell(What::RunEnded {
+        level,
+        verdicts: verdicts.clone(),
+        millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        left: left.clone(),
+    });
+    Ok(Outcome {
+        run: prepared.run.clone(),
+        verdicts,
+        level,
+        left,
+        events: log.events(),
+        folder: prepared.folder.clone(),
+    })
+}
+
+fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
+    let domain = instance.settings.allotter.run(&prepared.run, Side::A, 0);
+    let report = lint_tree(&LintSubject {
+        tree: &prepared.target,
+        previous: prepared.bases.first(),
+        releases: &prepared.releases,
+        overlay: &prepared.overlay,
+        network: &instance.settings.edge.network,
+        allow: &prepared.enrolment.allow,
+        domain: &domain,
+    });
+    for unjudged in &report.unjudged {
+        log.tell(What::Warned { says: format!("lint rule {} not judged: {}", unjudged.rule, unjudged.why) });
+    }
+    let findings = report.findings;
+    let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    let verdict = match errors.first() {
+        None => Verdict::Passed { depth: domain::verdict::Depth::Asserted },
+        Some(first) => Verdict::of(Cause::Lint {
+            rule: first.rule.clone(),
+            at: format!("{}:{}", first.file, first.line),
+            says: first.says.clone(),
+            more: errors.len() - 1,
+        }),
+    };
+    log.tell(What::LintFound { findings: findings.clone() });
+    log.tell(What::TierJudged { tier: Tier::Lint, base: None, judged: verdict.clone() });
+    verdict
+}
+
+/// Takes all sides, side by side where the plan has room for it.
+async fn take_sides<'a>(
+    instance: &Instance,
+    shared: &Shared,
+    prepared: &'a Prepared,
+    facts: &EngineFacts,
+    masker: &Masker,
+    manner: &Manner,
+) -> Vec<(&'a SidePlan, SideEnd)> {
+    let one = |plan: &'a SidePlan| async move {
+        let domain = instance.settings.allotter.run(&prepared.run, plan.side, plan.nth);
+        let stack = StackName::of_domain(&domain);
+        let ownership = Ownership {
+            instance: shared.instance.clone(),
+            run: prepared.run.to_string(),
+            recipe: prepared.recipe.to_string(),
+            role: format!("run-{}", plan.tier),
+            deadline: Utc::now() + deadline_after(instance, manner.keep),
+            keep: manner.keep,
+        };
+        let mut secrets = SecretStore::new(masker.clone());
+        let ground = Ground {
+            instance,
+            overlay: &prepared.overlay,
+            facts,
+            domain: &domain,
+            stack: &stack,
+            ownership: &ownership,
+        };
+        let mut make =
+            |tree: &super::tree::Tree| -> Result<Built, Cause> { build(tree, ground, &mut secrets) };
+        let base = plan.base.as_ref().and_then(|b| prepared.bases.iter().find(|t| t.label == b.tag));
+        let base = base.map(&mut make).transpose().map_err(|cause| Cause::BaseBroken {
+            base: plan.base.as_ref().map(|b| b.tag.clone()).unwrap_or_default(),
+            says: cause.to_string(),
+        });
+        let target = make(&prepared.target);
+        let end = match (base, target) {
+            (Ok(base), Ok(target)) => {
+                run_side(shared, plan, &domain, &stack, &Releases { base, target }).await
+            }
+            (Err(cause), _) | (_, Err(cause)) => SideEnd { verdict: Verdict::of(cause), left: Vec::new() },
+        };
+        (plan, end)
+    };
+    match prepared.plan.room {
+        Room::SideBySide => futures_util::future::join_all(prepared.plan.sides.iter().map(one)).await,
+        Room::OneByOne(_) => {
+            let mut ends = Vec::new();
+            for plan in &prepared.plan.sides {
+                ends.push(one(plan).await);
+            }
+            ends
+        }
+    }
+}
+
+fn deadline_after(instance: &Instance, keep: KeepStack) -> Duration {
+    match keep {
+        KeepStack::Cleared => instance.settings.run_limit,
+        KeepStack::Kept => instance.settings.run_limit + KEEP_FOR,
+    }
+}
+
+/// Checks, before anything is made, what every run needs (CC-012).
+async fn preflight(instance: &Instance, engine: &Engine) -> Result<EngineFacts, Trouble> {
+    let facts = engine.facts().await.map_err(|error| {
+        Trouble::from_error(Exit::NotJudged, "the engine cannot be used", &error).hint_if(error.hint())
+    })?;
+    if let Some(problem) = crate::doctor::first_blocker(&facts, instance, engine).await {
+        return Err(Trouble::new(Exit::NotJudged, problem.says).hint(problem.remedy));
+    }
+    Ok(facts)
+}
+
+/// Keeps the elapsed times on a terminal moving.
+fn tick(view: &Terminal) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (view, stopped) = (view.clone(), Arc::clone(&stop));
+    tokio::spawn(async move {
+        let mut beat = tokio::time::interval(Duration::from_millis(200));
+        while !stopped.load(Ordering::Relaxed) {
+            beat.tick().await;
+            view.tick(Utc::now());
+        }
+    });
+    stop
+}
+
+pub(crate) fn random_bytes() -> Result<[u8; 4], Trouble> {
+    let mut bytes = [0; 4];
+    super::build::fill_random(&mut bytes)
+        .map_err(|error| Trouble::from_error(Exit::Bug, "the system gave no random bytes", &error))?;
+    Ok(bytes)
+}

@@ -1,0 +1,13 @@
+//! The labels by which we know what is ours (law 5).
+
+/// The instance that made it; others leave it alone.
+pub const INSTANCE: &str = "simmer.instance";
+/// The run that made it. Alive while its lease is held.
+pub const RUN: &str = "simmer.run";
+pub const RECIPE: &str = "simmer.recipe";
+/// What the object is for, such as `run-install`.
+pub const ROLE: &str = "simmer.role";
+/// Unix seconds by which its run has to be over.
+pub const DEADLINE: &str = "simmer.deadline";
+/// Present when the caller asked to keep the stack until its deadline.
+pub const KEEP: &str = "simmer.keep";

@@ -1,0 +1,216 @@
+//! The live view: events as lines on stderr. On a terminal, stages under way show their elapsed time in
+//! place; in a pipe each event is one plain line.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use domain::event::Severity;
+use domain::names::Side;
+use domain::{Event, What};
+
+use crate::log::Sink;
+
+/// How much the view says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// A line for every stage.
+    Told,
+    /// Nothing at all.
+    Silent,
+}
+
+/// Stages under way, by side and number.
+type Running = BTreeMap<(Side, usize), (String, DateTime<Utc>)>;
+
+/// The view on stderr. Clones share the screen.
+#[derive(Clone)]
+pub struct Terminal {
+    screen: Arc<Mutex<Screen>>,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Terminal")
+    }
+}
+
+struct Screen {
+    story: Story,
+    live: bool,
+    recipe: String,
+    running: Running,
+    /// Lines of running stages that are on the screen now and have to be wiped before the next text.
+    drawn: usize,
+    /// A short remark on what is awaited, by side and number.
+    notes: BTreeMap<(Side, usize), String>,
+}
+
+impl Terminal {
+    /// Opens the view; it is live if stderr is a terminal.
+    pub fn open(story: Story) -> Self {
+        let live = std::io::stderr().is_terminal() && story == Story::Told;
+        Self {
+            screen: Arc::new(Mutex::new(Screen {
+                story,
+                live,
+                recipe: String::new(),
+                running: BTreeMap::new(),
+                drawn: 0,
+                notes: BTreeMap::new(),
+            })),
+        }
+    }
+
+    /// Redraws the stages under way with their elapsed time. Nothing in a pipe.
+    pub fn tick(&self, now: DateTime<Utc>) {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        if screen.live && !screen.running.is_empty() {
+            let text = screen.wipe() + &screen.draw(now);
+            put(&text);
+        }
+    }
+
+    /// Says what a side waits for, shown beside its stage on a terminal only.
+    pub fn note(&self, side: Side, nth: usize, text: String) {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        screen.notes.insert((side, nth), text);
+    }
+}
+
+fn put(text: &str) {
+    // A closed stderr is no reason to stop judging.
+    if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
+        tracing::debug!(%error, "stderr is gone");
+    }
+}
+
+impl Screen {
+    fn wipe(&mut self) -> String {
+        let text = "\x1b[1A\x1b[2K".repeat(self.drawn);
+        self.drawn = 0;
+        text
+    }
+
+    fn draw(&mut self, now: DateTime<Utc>) -> String {
+        let mut text = String::new();
+        for (key, (stage, since)) in &self.running {
+            let note = self.notes.get(key).map_or("", String::as_str);
+            let line = format!("  {} {stage:<12} {:>7}  {note}", label(*key), seconds(now - *since));
+            let line: String = line.chars().filter(|c| !c.is_control()).take(100).collect();
+            let _infallible = writeln!(text, "{line}");
+        }
+        self.drawn = self.running.len();
+        text
+    }
+}
+
+fn label((side, nth): (Side, usize)) -> String {
+    if nth == 0 { format!("{side} ") } else { format!("{side}{nth}") }
+}
+
+fn seconds(delta: chrono::TimeDelta) -> String {
+    millis(delta.num_milliseconds().unsigned_abs())
+}
+
+fn millis(millis: u64) -> String {
+    if millis < 60_000 {
+        format!("{}.{}s", millis / 1000, millis % 1000 / 100)
+    } else {
+        format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60)
+    }
+}
+
+impl Sink for Terminal {
+    fn take(&mut self, event: &Event) {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        if screen.story == Story::Silent {
+            return;
+        }
+        let mut text = screen.wipe();
+        match &event.what {
+            What::StageStarted { side, nth, stage } => {
+                screen.running.insert((*side, *nth), (stage.clone(), event.at));
+                screen.notes.remove(&(*side, *nth));
+            }
+            What::StageEnded { side, nth, .. } => {
+                screen.running.remove(&(*side, *nth));
+            }
+            What::RunStarted { subject, .. } => screen.recipe = subject.recipe.to_string(),
+            What::LintFound { .. }
+            | What::SideStarted { .. }
+            | What::DeviationNoted { .. }
+            | What::ImagesResolved { .. }
+            | What::ProbeEnded { .. }
+            | What::Warned { .. }
+            | What::LogKept { .. }
+            | What::SideCleared { .. }
+            | What::TierJudged { .. }
+            | What::RunEnded { .. } => {}
+        }
+        text += &lines(event);
+        if screen.live {
+            let drawn = screen.draw(event.at);
+            text += &drawn;
+        }
+        put(&text);
+    }
+}
+
+/// Returns what an event says to a person; empty where it says nothing.
+fn lines(event: &Event) -> String {
+    let text = match &event.what {
+        What::RunStarted { subject, bases, engine, .. } => {
+            let base = if bases.is_empty() { String::new() } else { format!(", from {}", bases.join(", ")) };
+            format!("{} {} (run {}){base}, on {engine}\n", subject.recipe, subject.at, event.run)
+        }
+        What::LintFound { findings } => {
+            let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+            let mut text = format!(
+                "  lint          {} errors, {} warnings\n",
+                count(Severity::Error),
+                count(Severity::Warning)
+            );
+            for finding in findings.iter().filter(|f| f.severity == Severity::Error) {
+                text += &format!("    {}:{} {} {}\n", finding.file, finding.line, finding.rule, finding.says);
+            }
+            text
+        }
+        What::SideStarted { side, nth, tier, stack, .. } => {
+            format!("  {} {tier} in stack `{stack}`\n", label((*side, *nth)))
+        }
+        What::StageEnded { side, nth, stage, millis: took, ok, detail, .. } => {
+            let mark = if *ok { "" } else { "  FAILED" };
+            let detail = if detail.is_empty() { String::new() } else { format!("  {detail}") };
+            format!("  {} {stage:<12} {:>7}{mark}{detail}\n", label((*side, *nth)), millis(*took))
+        }
+        What::SideCleared { side, nth, millis: took, left } if left.is_empty() => {
+            format!("  {} clear        {:>7}  nothing left\n", label((*side, *nth)), millis(*took))
+        }
+        What::SideCleared { side, nth, left, .. } => {
+            format!("  {} LEFT BEHIND: {}\n", label((*side, *nth)), left.join(", "))
+        }
+        What::DeviationNoted { side, nth, deviation } => {
+            format!("  {} note: {}: {}\n", label((*side, *nth)), deviation.at, deviation.says)
+        }
+        What::Warned { says } => format!("  warning: {says}\n"),
+        What::TierJudged { tier, judged, base } => {
+            let base = base.as_deref().map(|b| format!(" from {b}")).unwrap_or_default();
+            let why = judged.cause().map(|c| format!(": {c}")).unwrap_or_default();
+            let mut text = format!("  {tier}{base}: {}{why}\n", judged.word());
+            for line in judged.cause().map(|c| c.last_lines()).unwrap_or_default() {
+                text += &format!("    | {line}\n");
+            }
+            text
+        }
+        What::StageStarted { .. }
+        | What::ImagesResolved { .. }
+        | What::ProbeEnded { .. }
+        | What::LogKept { .. }
+        | What::RunEnded { .. } => String::new(),
+    };
+    // What a container wrote must not move the reader's cursor.
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+}
