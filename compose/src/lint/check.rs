@@ -32,6 +32,7 @@ pub fn lint(recipe: &RecipeText, policy: &Policy) -> Report {
         traefik::check(&view, &mut out);
         deploy::check(&view, &mut out);
         powers::check(&view, &mut out);
+        files::deployable(&view, &mut out);
     } else {
         for rule in NEEDS_MODEL {
             out.not_judged(rule, "the compose files do not load, see C001");
@@ -54,6 +55,7 @@ const NEEDS_MODEL: &[&Rule] = &[
     &versions::R012,
     &coop::R015,
     &files::C003,
+    &files::C004,
     &backup::S002,
     &backup::S003,
     &backup::S004,

@@ -8,8 +8,7 @@ use domain::event::Severity;
 use super::findings::{Findings, Spot};
 use super::recipe::TagKind;
 use super::rule::Rule;
-use super::text::{self, State};
-use super::view::{View, text_of};
+use super::view::{View, numbered, text_of};
 use crate::model::Service;
 
 pub(super) const R001: Rule = Rule {
@@ -134,7 +133,7 @@ fn readme(view: &View<'_>, out: &mut Findings) {
         }
         return;
     };
-    let mut lines = text::numbered(readme);
+    let mut lines = numbered(readme);
     let Some((start, _)) = lines.find(|(_, line)| line.trim() == "<!-- metadata -->") else {
         out.add(&R007, spot, "README.md has no block `<!-- metadata -->`");
         return;
@@ -180,8 +179,17 @@ fn tags(view: &View<'_>, out: &mut Findings) {
 /// Applies the rules that need the model.
 pub(super) fn check_model(view: &View<'_>, out: &mut Findings) {
     for (name, service) in view.services() {
-        if service.healthcheck.is_none() && runs_on(service) {
-            out.add(&R002, view.spot(&["services", name]), format!("service `{name}` has no healthcheck"));
+        if service.healthcheck.is_some() || !runs_on(service) {
+            continue;
+        }
+        let spot = view.service_spot(name);
+        let policy = service.deploy.restart_policy.as_ref();
+        let may_end = policy.is_some_and(|policy| policy.condition == "on-failure");
+        if may_end && name != "app" && !is_routed(service) {
+            let says = format!("service `{name}` has no healthcheck; it needs none if it is a job that ends");
+            out.add_as(&R002, Severity::Info, spot, says, R002.remedy);
+        } else {
+            out.add(&R002, spot, format!("service `{name}` has no healthcheck"));
         }
     }
     if view.services().all(|(name, _)| name != "app") {
@@ -205,13 +213,14 @@ pub(super) fn runs_on(service: &Service) -> bool {
     !deploy.mode.ends_with("-job") && deploy.replicas != Some(0) && !once
 }
 
+/// Whether Traefik looks at the service's labels.
+pub(super) fn is_routed(service: &Service) -> bool {
+    service.deploy.labels.get("traefik.enable").is_some_and(|value| value == "true")
+}
+
 fn traefik_enabled(view: &View<'_>, out: &mut Findings) {
-    let Some(sample) = view.recipe.files.get(".env.sample") else { return };
-    let domain = text::settings(sample).get("DOMAIN").copied().filter(|setting| setting.state == State::Set);
-    let enabled =
-        |service: &Service| service.deploy.labels.get("traefik.enable").is_some_and(|v| v == "true");
-    let Some(domain) = domain else { return };
-    if !view.services().any(|(_, service)| enabled(service)) {
+    let Some(domain) = view.set_in_sample("DOMAIN") else { return };
+    if !view.services().any(|(_, service)| is_routed(service)) {
         let misplaced =
             view.services().find(|(_, s)| s.labels.get("traefik.enable").is_some_and(|v| v == "true"));
         match misplaced {
@@ -224,7 +233,7 @@ fn traefik_enabled(view: &View<'_>, out: &mut Findings) {
             ),
             None => {
                 let says = "DOMAIN is set here, and no service has the label `traefik.enable=true`";
-                out.add(&R010, Spot::new(".env.sample", domain.line), says);
+                out.add(&R010, Spot::new(".env.sample", domain), says);
             }
         }
     }

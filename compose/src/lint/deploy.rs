@@ -3,7 +3,7 @@
 use domain::event::Severity;
 
 use super::backup::{database_dirs, kept};
-use super::coop::runs_on;
+use super::coop::{is_routed, runs_on};
 use super::findings::Findings;
 use super::rule::Rule;
 use super::view::View;
@@ -71,7 +71,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
         let limits = service.deploy.resources.limits.as_ref();
         if limits.is_none_or(|limits| limits.memory.0 == 0) && runs_on(service) {
             let says = format!("service `{name}` has no memory limit");
-            out.add(&S022, view.spot(&["services", name]), says);
+            out.add(&S022, view.service_spot(name), says);
         }
         refused(view, name, &service.deploy, out);
         twice(view, name, service, out);
@@ -123,9 +123,8 @@ fn monitor(view: &View<'_>, name: &str, service: &Service, out: &mut Findings) {
 }
 
 fn restarts(view: &View<'_>, name: &str, service: &Service, out: &mut Findings) {
-    let routed = service.deploy.labels.get("traefik.enable").is_some_and(|value| value == "true");
     let kept_running = !service.deploy.mode.ends_with("-job") && service.deploy.replicas != Some(0);
-    if !kept_running || !(routed || name == "app") {
+    if !kept_running || !(is_routed(service) || name == "app") {
         return;
     }
     let (condition, path): (&str, &[&str]) = match &service.deploy.restart_policy {

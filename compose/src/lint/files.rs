@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use domain::StackName;
 use domain::event::Severity;
 
 use super::findings::{Findings, Spot};
 use super::rule::Rule;
 use super::vars::{self, Otherwise};
 use super::view::{ROOT, Use, View, load_files, walk};
+use crate::convert::{ConvertInput, EngineFacts, convert};
+use crate::recipe::choose_files;
 use crate::yaml::{Kind, Mark, Node};
 use crate::{Interpolation, Problem, Problems};
 
@@ -65,6 +68,24 @@ pub(super) const S027: Rule = Rule {
     remedy: "give the inner variable a name and a default of its own",
 };
 
+pub(super) const C004: Rule = Rule {
+    id: "C004",
+    name: "cannot be deployed",
+    severity: Severity::Error,
+    says: "the files load, and swarm services cannot be made of them",
+    why: "the deployment ends, before anything is created or in the middle",
+    remedy: "correct the line; `simmer compose specs` shows what would be created",
+};
+
+pub(super) const S029: Rule = Rule {
+    id: "S029",
+    name: "line not read",
+    severity: Severity::Warning,
+    says: "a line of `.env.sample` or `abra.sh` is not understood",
+    why: "files of settings are read without a shell: what such a line says has no effect",
+    remedy: "write it as `NAME=value`",
+};
+
 /// Keys of a service that swarm ignores, and what it does instead.
 const IGNORED: &[(&str, &str)] = &[
     ("build", "images are never built, only pulled"),
@@ -95,6 +116,10 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
         keys_and_defaults(tree.file, &tree.root, out);
     }
     ignored(view, out);
+    let unread = view.sample.iter().flat_map(|sample| &sample.problems).chain(&view.abra_sh.problems);
+    for problem in unread {
+        add_problem(&S029, Severity::Warning, problem, out);
+    }
     if view.model().is_some() {
         sources(view, out);
     }
@@ -112,8 +137,9 @@ fn add_problem(rule: &Rule, severity: Severity, problem: &Problem, out: &mut Fin
         "" => problem.says.clone(),
         key => format!("`{key}`: {}", problem.says),
     };
-    let remedy =
-        if rule.id == C001.id && !problem.remedy.is_empty() { problem.remedy.as_str() } else { rule.remedy };
+    // That the file is read without variables is the whole of S001, and the loader cannot know it.
+    let own = problem.remedy.is_empty() || rule.id == S001.id;
+    let remedy = if own { rule.remedy } else { problem.remedy.as_str() };
     out.add_as(rule, severity, Spot::new(&problem.file, line), says, remedy);
 }
 
@@ -124,7 +150,7 @@ fn line_of(problem: &Problem) -> (String, usize, String) {
 /// Reports what Docker refuses, in what is deployed and in what is offered.
 fn loads(view: &View<'_>, out: &mut Findings) -> Lines {
     if view.recipe.selected.is_empty() {
-        out.add_as(&C001, C001.severity, Spot::default(), "no compose file is selected", "add `compose.yml`");
+        selection(view, out);
     }
     for file in view.recipe.selected.iter().filter(|file| !view.recipe.files.contains_key(*file)) {
         let remedy = "correct `COMPOSE_FILE`, or add the file";
@@ -145,6 +171,54 @@ fn loads(view: &View<'_>, out: &mut Findings) -> Lines {
         }
     }
     seen
+}
+
+/// Reports why no compose file could be selected.
+fn selection(view: &View<'_>, out: &mut Findings) {
+    let line = view.set_in_sample("COMPOSE_FILE").unwrap_or(0);
+    let at = (".env.sample", usize::try_from(line).unwrap_or(0));
+    match choose_files(&view.recipe.env, at, &|file| view.recipe.has(file)) {
+        Ok(_) => {
+            let says = "no compose file is selected";
+            out.add_as(&C001, C001.severity, Spot::default(), says, "add `compose.yml`");
+        }
+        Err(problems) => {
+            for problem in &problems {
+                add_problem(&C001, Severity::Error, problem, out);
+            }
+        }
+    }
+}
+
+/// Reports what the conversion refuses and no other rule has named. To be called last.
+pub(super) fn deployable(view: &View<'_>, out: &mut Findings) {
+    let Ok(loaded) = &view.merged else { return };
+    let Ok(stack) = StackName::parse(view.recipe.stack()) else {
+        return out.not_judged(&C004, "the name of the stack is not known");
+    };
+    let read_file = |path: &str| match view.text_at(path) {
+        Some((_, text)) => Ok(text.as_bytes().to_vec()),
+        None => {
+            let inside = path.strip_prefix(ROOT).map(|path| path.trim_start_matches('/'));
+            let unread = inside.is_some_and(|path| view.recipe.has(path));
+            if unread { Ok(Vec::new()) } else { Err("it is not a file of the recipe".to_owned()) }
+        }
+    };
+    let input = ConvertInput {
+        model: &loaded.model,
+        stack: &stack,
+        engine: EngineFacts::default(),
+        read_file: &read_file,
+        locate: &|key| loaded.locate(key),
+    };
+    if let Err(problems) = convert(&input) {
+        for problem in problems.list() {
+            let line = u32::try_from(problem.line).unwrap_or(0);
+            if !out.has_error_at(&problem.file, line) {
+                add_problem(&C004, Severity::Error, problem, out);
+            }
+        }
+    }
 }
 
 fn offered<'a>(view: &View<'a>) -> Vec<&'a str> {

@@ -72,6 +72,11 @@ impl Findings {
         }
     }
 
+    /// Whether an error at this line is told already.
+    pub(super) fn has_error_at(&self, file: &str, line: u32) -> bool {
+        self.list.iter().any(|f| f.severity == Severity::Error && f.file == file && f.line == line)
+    }
+
     /// Notes that a rule could not be applied.
     pub(super) fn not_judged(&mut self, rule: &Rule, why: &str) {
         self.unjudged.push(Unjudged { rule: rule.id.to_owned(), why: why.to_owned() });

@@ -4,7 +4,6 @@ use domain::event::Severity;
 
 use super::findings::Findings;
 use super::rule::Rule;
-use super::text::{self, State};
 use super::vars;
 use super::view::{View, text_of, walk};
 
@@ -180,16 +179,14 @@ fn numbers(version: &str) -> usize {
 }
 
 fn pinned_by_release(view: &View<'_>, service: &str, out: &mut Findings) {
-    let Some(sample) = view.recipe.files.get(".env.sample") else { return };
-    let settings = text::settings(sample);
     let path = ["services", service, "image"];
     let written = view.selected().rev().find_map(|tree| walk(&tree.root, &path));
     let Some((_, node)) = written else { return };
     for var in vars::vars(&text_of(node)) {
-        if let Some(setting) = settings.get(var.name).filter(|setting| setting.state == State::Set) {
+        if let Some(line) = view.set_in_sample(var.name) {
             let says = format!(
-                "the image of service `{service}` comes from `{}`, which `.env.sample` sets in line {}",
-                var.name, setting.line
+                "the image of service `{service}` comes from `{}`, which `.env.sample` sets in line {line}",
+                var.name
             );
             out.add(&S008, view.spot(&path), says);
         }

@@ -21,7 +21,6 @@ mod powers;
 mod recipe;
 mod report;
 mod rule;
-mod text;
 mod traefik;
 mod vars;
 mod versions;

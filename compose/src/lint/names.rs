@@ -32,7 +32,7 @@ pub(super) const S010: Rule = Rule {
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     for (name, _) in view.services() {
         if !is_host_name(name) {
-            out.add(&S009, view.spot(&["services", name]), format!("`{name}` is not a host name"));
+            out.add(&S009, view.service_spot(name), format!("`{name}` is not a host name"));
         }
     }
     let own = view.recipe.env.get("STACK_NAME");
@@ -70,7 +70,7 @@ fn lengths(view: &View<'_>, model: &Model, stack: &str, out: &mut Findings) {
         if name.len() > DNS_LABEL_LIMIT {
             let says =
                 format!("service `{key}` is called `{name}` in stack `{stack}`: {} characters", name.len());
-            out.add(&S010, view.spot(&["services", key]), says);
+            out.add(&S010, view.service_spot(key), says);
         }
     }
 }

@@ -8,8 +8,7 @@ use regex::Regex;
 
 use super::findings::{Findings, Spot};
 use super::rule::Rule;
-use super::text;
-use super::view::{Item, View, text_of};
+use super::view::{Item, View, numbered, text_of};
 use crate::model::{Model, Service};
 
 pub(super) const S005: Rule = Rule {
@@ -96,7 +95,7 @@ fn mentions(view: &View<'_>, name: &str, service: &Service, target: &str) -> Vec
     for reference in &service.configs {
         let Some(config) = model.configs.get(&reference.source) else { continue };
         let Some((file, content)) = view.text_at(&config.file) else { continue };
-        for (line, text) in text::numbered(content) {
+        for (line, text) in numbered(content) {
             let comment = text.trim_start().starts_with(['#', ';']) || text.trim_start().starts_with("//");
             if !comment && address.is_match(text) {
                 found.push((Spot::new(file, line), format!("config `{}`", reference.source)));

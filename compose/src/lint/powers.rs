@@ -315,7 +315,7 @@ fn hosts(view: &View<'_>, out: &mut Findings) {
             let says = match route::Rule::parse(value, layer) {
                 Ok(rule) if confined(&rule, &own) => continue,
                 Ok(_) => {
-                    format!("the rule `{value}` of service `{name}` also takes what is not for `{domain}`")
+                    format!("the rule `{value}` of service `{name}` takes what is not for `{domain}`")
                 }
                 Err(_) => format!(
                     "whether the rule `{value}` of service `{name}` keeps to `{domain}` cannot be told"

@@ -6,9 +6,9 @@ use domain::event::Severity;
 
 use super::findings::{Findings, Spot};
 use super::rule::Rule;
-use super::text::{self, Setting, State};
 use super::vars::{self, Otherwise};
 use super::view::{View, each_text, text_of, walk};
+use crate::recipe::env_sample::State;
 use crate::yaml::Mark;
 
 pub(super) const R012: Rule = Rule {
@@ -51,25 +51,11 @@ pub(super) const S021: Rule = Rule {
 /// Set by the tools, in no file of the recipe.
 const GIVEN: &[&str] = &["STACK_NAME"];
 
-/// Where variables are set by the recipe.
-struct Sources<'a> {
-    exports: BTreeMap<&'a str, (u32, &'a str)>,
-    sample: BTreeMap<&'a str, Setting<'a>>,
-}
-
-impl<'a> Sources<'a> {
-    fn of(view: &View<'a>) -> Self {
-        let text = |name: &str| view.recipe.files.get(name).map_or("", String::as_str);
-        Self { exports: text::exports(text("abra.sh")), sample: text::settings(text(".env.sample")) }
-    }
-}
-
 /// Applies the rule that needs no model.
 pub(super) fn check_text(view: &View<'_>, out: &mut Findings) {
     if !view.recipe.files.contains_key(".env.sample") {
         return out.not_judged(&S021, "there is no `.env.sample`, see R008");
     }
-    let sources = Sources::of(view);
     let mut seen: BTreeMap<(&str, &str), (Mark, bool)> = BTreeMap::new();
     for tree in &view.trees {
         each_text(&tree.root, &mut |at, text| {
@@ -82,8 +68,8 @@ pub(super) fn check_text(view: &View<'_>, out: &mut Findings) {
     }
     for ((file, name), (at, bare)) in seen {
         let known = GIVEN.contains(&name)
-            || sources.exports.contains_key(name)
-            || sources.sample.contains_key(name)
+            || view.abra_sh.values.contains_key(name)
+            || view.setting(name).is_some()
             // R012 and S018 speak of these.
             || name.ends_with("_VERSION");
         if known {
@@ -102,13 +88,12 @@ pub(super) fn check_text(view: &View<'_>, out: &mut Findings) {
 /// Applies the rules that need the model.
 pub(super) fn check_model(view: &View<'_>, out: &mut Findings) {
     let Some(model) = view.model() else { return };
-    let sources = Sources::of(view);
     for key in model.configs.iter().filter(|(_, config)| !config.external).map(|(key, _)| key) {
-        config(view, &sources, key, out);
+        config(view, key, out);
     }
     for key in model.secrets.keys() {
         if view.services().any(|(_, service)| service.secrets.iter().any(|used| used.source == *key)) {
-            secret(view, &sources, key, out);
+            secret(view, key, out);
         }
     }
     label(view, out);
@@ -121,7 +106,7 @@ fn written_name(view: &View<'_>, kind: &str, key: &str) -> String {
     view.selected().rev().find_map(named).unwrap_or_default()
 }
 
-fn config(view: &View<'_>, sources: &Sources<'_>, key: &str, out: &mut Findings) {
+fn config(view: &View<'_>, key: &str, out: &mut Findings) {
     let name = written_name(view, "configs", key);
     let spot = view.spot(&["configs", key, "name"]);
     let versions: Vec<_> = vars::vars(&name).into_iter().filter(|var| !GIVEN.contains(&var.name)).collect();
@@ -129,7 +114,7 @@ fn config(view: &View<'_>, sources: &Sources<'_>, key: &str, out: &mut Findings)
         let says = format!("config `{key}` has no version in its name: its content can never be changed");
         return out.add_as(&R012, Severity::Warning, spot, says, R012.remedy);
     }
-    if versions.iter().any(|var| sources.exports.contains_key(var.name)) {
+    if versions.iter().any(|var| view.abra_sh.values.contains_key(var.name)) {
         return;
     }
     let Some(var) = versions.last() else { return };
@@ -138,11 +123,9 @@ fn config(view: &View<'_>, sources: &Sources<'_>, key: &str, out: &mut Findings)
         Otherwise::Default(default) if !default.is_empty() => {
             Some("is the default in the compose file".to_owned())
         }
-        Otherwise::Nothing | Otherwise::Default(_) | Otherwise::Refused => {
-            sources.sample.get(var.name).filter(|setting| setting.state == State::Set).map(|setting| {
-                format!("comes from `.env.sample`, line {}: apps that exist keep it", setting.line)
-            })
-        }
+        Otherwise::Nothing | Otherwise::Default(_) | Otherwise::Refused => view
+            .set_in_sample(var.name)
+            .map(|line| format!("comes from `.env.sample`, line {line}: apps that exist keep it")),
     };
     match from {
         Some(from) => {
@@ -156,12 +139,12 @@ fn config(view: &View<'_>, sources: &Sources<'_>, key: &str, out: &mut Findings)
     }
 }
 
-fn secret(view: &View<'_>, sources: &Sources<'_>, key: &str, out: &mut Findings) {
+fn secret(view: &View<'_>, key: &str, out: &mut Findings) {
     let name = written_name(view, "secrets", key);
     for var in vars::vars(&name).into_iter().filter(|var| !GIVEN.contains(&var.name)) {
         let default = matches!(var.otherwise, Otherwise::Default(default) if !default.is_empty());
-        let state = sources.sample.get(var.name).map(|setting| setting.state);
-        if default || state == Some(State::Set) || sources.exports.contains_key(var.name) {
+        let state = view.setting(var.name).map(|setting| setting.state);
+        if default || state == Some(State::Set) || view.abra_sh.values.contains_key(var.name) {
             continue;
         }
         let spot = view.spot(&["secrets", key, "name"]);

@@ -7,6 +7,8 @@ use super::policy::Policy;
 use super::recipe::RecipeText;
 use super::vars;
 use crate::model::{Model, Service};
+use crate::recipe::env_sample::State;
+use crate::recipe::{AbraSh, EnvFile, abra_sh, env_sample};
 use crate::yaml::{self, Kind, Mark, Node};
 use crate::{Interpolation, LoadInput, Loaded, Problems, Source, load};
 
@@ -23,6 +25,17 @@ pub(super) struct View<'a> {
     pub(super) merged: Result<Loaded, Problems>,
     /// The selected files with every `${…}` left alone.
     pub(super) raw: Result<Loaded, Problems>,
+    /// `.env.sample`, if there is one.
+    pub(super) sample: Option<EnvFile>,
+    /// Exports of `abra.sh`; none if there is none.
+    pub(super) abra_sh: AbraSh,
+}
+
+/// Where `.env.sample` mentions a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) line: u32,
+    pub(super) state: State,
 }
 
 /// A compose file with the place of every key.
@@ -65,7 +78,23 @@ impl<'a> View<'a> {
         let load = |interpolation| load_files(&recipe.files, &recipe.selected, &recipe.env, interpolation);
         let merged = load(Interpolation::Apply);
         let raw = load(Interpolation::Skip);
-        Self { recipe, policy, trees, merged, raw }
+        let text = |name: &str| recipe.files.get(name).map(String::as_str);
+        let sample = text(".env.sample").map(|text| env_sample::parse(".env.sample", text));
+        let abra_sh = abra_sh::parse("abra.sh", text("abra.sh").unwrap_or(""));
+        Self { recipe, policy, trees, merged, raw, sample, abra_sh }
+    }
+
+    /// Returns where `.env.sample` sets a variable, or else shows it as an option.
+    pub(super) fn setting(&self, name: &str) -> Option<Setting> {
+        let lines = self.sample.iter().flat_map(|sample| &sample.lines).filter(|line| line.name == name);
+        let found =
+            lines.clone().rfind(|line| line.state == State::Set).or_else(|| lines.clone().next_back())?;
+        Some(Setting { line: u32::try_from(found.line).unwrap_or(0), state: found.state })
+    }
+
+    /// Returns the line of `.env.sample` that sets a variable.
+    pub(super) fn set_in_sample(&self, name: &str) -> Option<u32> {
+        self.setting(name).filter(|setting| setting.state == State::Set).map(|setting| setting.line)
     }
 
     /// Returns the model that would be deployed, if the files load.
@@ -96,6 +125,15 @@ impl<'a> View<'a> {
                 })
             })
             .unwrap_or_else(|| Spot::file(self.recipe.selected.last().map_or("", String::as_str)))
+    }
+
+    /// Returns where a service is defined: in the file that gives it its image, not in one that adds to it.
+    pub(super) fn service_spot(&self, name: &str) -> Spot {
+        let home = self.selected().find(|tree| walk(&tree.root, &["services", name, "image"]).is_some());
+        match home.and_then(|tree| Some((tree, walk(&tree.root, &["services", name])?.0))) {
+            Some((tree, at)) => Spot::new(tree.file, at.line),
+            None => self.spot(&["services", name]),
+        }
     }
 
     /// Returns where an item of a list or map stands, else the list itself.
@@ -162,7 +200,12 @@ pub(super) fn text_of(node: &Node) -> String {
     }
 }
 
-/// Calls `see` with every text below a node: keys of maps too, if `keys` wants them.
+/// Returns the lines with their numbers, from 1.
+pub(super) fn numbered(text: &str) -> impl Iterator<Item = (u32, &str)> {
+    (1..).zip(text.lines())
+}
+
+/// Calls `see` with every text below a node that is a value.
 pub(super) fn each_text<'n>(node: &'n Node, see: &mut dyn FnMut(Mark, &'n str)) {
     match &node.kind {
         Kind::Text(text) => see(node.at, text),

@@ -22,6 +22,10 @@ cases! {
     r002_a_job_needs_no_healthcheck: "R002",
         breaks good().compose("services:\n  app: # <-\n    image: a:1.2.3\n    deploy: {replicas: 1}"),
         holds good().app("image: a:1.2.3\ndeploy: {mode: replicated-job}");
+    r002_what_may_be_a_job_is_information: "R002",
+        breaks good().compose("services:\n  migrate: # <-\n    image: a:1.2.3\n    deploy: {restart_policy: {condition: on-failure}}")
+            .severity(Severity::Info),
+        holds good().compose("services:\n  migrate:\n    image: a:1.2.3\n    deploy: {restart_policy: {condition: none}}");
     r003_an_image_without_a_tag_is_told: "R003",
         breaks good().app("image: registry.example.org:5000/mariadb # <-"),
         holds good().app("image: registry.example.org:5000/mariadb:10.11.6");

@@ -33,6 +33,15 @@ cases! {
     c003_a_config_from_nowhere_is_told: "C003",
         breaks good().compose("services: {app: {image: a:1.2.3}}\nconfigs:\n  settings: # <-\n    name: a"),
         holds good();
+    c001_a_compose_file_that_the_settings_name_in_vain_is_told_in_the_settings: "C001",
+        breaks good().select(&[]).env("COMPOSE_FILE", "compose.smtp.yml").file(".env.sample", "COMPOSE_FILE=compose.smtp.yml # <-"),
+        holds good();
+    c004_what_swarm_cannot_be_told_is_told: "C004",
+        breaks good().app("image: a:1.2.3\nvolumes:\n  - type: tmpfs\n    source: a # <-\n    target: /a"),
+        holds good().app("image: a:1.2.3\nvolumes:\n  - type: tmpfs\n    target: /a");
+    c004_what_another_rule_has_told_is_told_once: "C004",
+        breaks good().app("image: a:1.2.3\ndeploy:\n  resources:\n    limits:\n      cpus: much # <-"),
+        holds good().app("image: a:1.2.3\nvolumes:\n  - data:/data").without("settings.ini");
     s001_a_variable_in_a_duration_is_told: "S001",
         breaks good().app("image: a:1.2.3\nhealthcheck:\n  interval: ${PAUSE:-5m} # <-"),
         holds good().app("image: a:1.2.3\nhealthcheck:\n  interval: 5m");
@@ -101,4 +110,10 @@ cases! {
     s027_a_default_inside_a_default_is_told: "S027",
         breaks good().app("image: a:1.2.3\nenvironment:\n  - A=${A:-x${B}y} # <-"),
         holds good().app("image: a:1.2.3\nenvironment:\n  - A=${A:-x}${B:-y}");
+    s029_an_export_that_needs_a_shell_is_told: "S029",
+        breaks good().file("abra.sh", "export SETTINGS_VERSION=v1\nexport NOW=$(date) # <-\n"),
+        holds good();
+    s029_a_modifier_that_means_nothing_is_told: "S029",
+        breaks good().file(".env.sample", "SECRET_DB_PASSWORD_VERSION=v1 # length=long charset=hex\n").at(".env.sample", 1),
+        holds good();
 }

@@ -112,7 +112,7 @@ secrets:
                                    fix: let Traefik route it, or publish with `mode: host` where the client's address matters
     compose.yml:9   error    P003  service `web` mounts /var/run/docker.sock of the host at /var/run/docker.sock
                                    fix: remove it, or let the owner of the instance allow `docker-socket` in `recipes/<name>.toml`
-    compose.yml:13  error    P013  the rule `Host(`www.example.net`)` of service `web` also takes what is not for `blog.example.org`
+    compose.yml:13  error    P013  the rule `Host(`www.example.net`)` of service `web` takes what is not for `blog.example.org`
                                    fix: remove it, or let the owner of the instance allow `foreign-hosts` in `recipes/<name>.toml`
     compose.yml:13  warning  S014  the stack's domain is `blog.example.org`, and its routers answer to `www.example.net`
                                    fix: write the rule as ``Host(`${DOMAIN}`)``
