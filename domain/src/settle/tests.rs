@@ -226,6 +226,11 @@ fn leaving_until_the_database_is_up_is_not_a_crash_loop() {
     // Up at last: exits from before do not count.
     let up = "app 1 : failed@1/1 failed@6/1 failed@11/1 starting@16\n db 1 : running@14";
     assert!(told(17, up).starts_with("waiting"));
+    // One after it may be bad luck, two are not.
+    let once = "app 1 : failed@1/1 failed@6/1 failed@16/1 waiting@17\n db 1 : running@14";
+    assert!(told(17, once).starts_with("waiting"));
+    let twice = "app 1 : failed@1/1 failed@16/1 failed@22/1 waiting@23\n db 1 : running@14";
+    assert!(told(23, twice).starts_with("failed: crash_loop"));
     // But those after it do.
     let still = "app 1 : failed@1/1 failed@16/1 failed@21/1 failed@26/1\n db 1 : running@14";
     assert!(told(27, still).starts_with("failed: crash_loop"));
@@ -275,6 +280,10 @@ fn cc_047_what_turns_unhealthy_after_the_monitor_window_is_lost() {
     insta::assert_snapshot!(
         soaked(18, "app 1 update=completed check : running@9+unhealthy"),
         @"failed: lost_after_settled: `app` was settled and was lost 8 s later: its healthcheck fails"
+    );
+    insta::assert_snapshot!(
+        soaked(18, "app 1 : complete@17/0 waiting@18"),
+        @"failed: lost_after_settled: `app` was settled and was lost 8 s later: it left with code 0"
     );
     insta::assert_snapshot!(
         soaked(19, "app 1 check : failed@18/137~dockerexec:_unhealthy_container running@19+healthy"),

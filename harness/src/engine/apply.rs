@@ -106,6 +106,13 @@ pub struct AppliedService {
     pub(super) born_after: Option<DateTime<Utc>>,
 }
 
+impl AppliedService {
+    /// Returns the spec as the engine showed it after it was applied.
+    pub fn spec(&self) -> &Value {
+        &self.spec
+    }
+}
+
 impl std::fmt::Debug for AppliedService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AppliedService")

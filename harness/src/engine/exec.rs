@@ -88,9 +88,24 @@ impl Engine {
         deadline: Duration,
     ) -> Result<ExecOutput, ExecError> {
         let program = request.cmd.first().cloned().unwrap_or_default();
-        timeout(deadline, self.exec_to_end(container_id, request, &program))
-            .await
-            .unwrap_or(Err(ExecError::Deadline { program, limit: deadline }))
+        let outcome = timeout(deadline, self.exec_to_end(container_id, request, &program)).await;
+        match outcome {
+            // A container that ends in this very moment makes for many different errors.
+            Ok(Err(ExecError::Engine { .. })) if !self.is_up(container_id).await => {
+                Err(ExecError::Gone { container: container_id.to_owned() })
+            }
+            Ok(outcome) => outcome,
+            Err(_) => Err(ExecError::Deadline { program, limit: deadline }),
+        }
+    }
+
+    /// Whether a container runs, as far as the engine can be asked.
+    async fn is_up(&self, container_id: &str) -> bool {
+        let path = format!("/containers/{container_id}/json");
+        match self.raw().get(&path, &[], "inspecting a container").await {
+            Ok(container) => container["State"]["Running"].as_bool() == Some(true),
+            Err(error) => !error.is_absent(),
+        }
     }
 
     async fn exec_to_end(

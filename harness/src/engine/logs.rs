@@ -187,23 +187,6 @@ impl Engine {
         told
     }
 
-    /// Whether the kernel killed a container of those services for its memory.
-    pub(super) async fn was_out_of_memory(&self, applied: &Applied, services: &BTreeSet<String>) -> bool {
-        let Ok(tasks) = self.tasks_of(&applied.stack).await else { return false };
-        let ids: BTreeSet<_> =
-            applied.services.iter().filter(|s| services.contains(&s.name)).map(|s| s.id.as_str()).collect();
-        for task in tasks.iter().filter(|t| t["ServiceID"].as_str().is_some_and(|id| ids.contains(id))) {
-            let Some(container) = container_id(task) else { continue };
-            let path = format!("/containers/{container}/json");
-            if let Ok(seen) = self.raw().get(&path, &[], "inspecting a container").await
-                && seen["State"]["OOMKilled"].as_bool() == Some(true)
-            {
-                return true;
-            }
-        }
-        false
-    }
-
     pub(super) async fn tasks_of(&self, stack: &StackName) -> Result<Vec<Value>, EngineError> {
         let only = filters(&[("label", vec![format!("{STACK_LABEL}={stack}")])]);
         let found = self.raw().get("/tasks", &[("filters", &only)], "listing the stack's tasks").await?;

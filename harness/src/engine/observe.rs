@@ -1,5 +1,7 @@
 //! Inspections turned into what the domain judges. The reading itself is pure; asking is at the end.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use domain::settle::{
     ContainerSeen, Health, Mode, Observation, ServiceSeen, SpecSeen, TaskSeen, TaskState, Update,
@@ -18,7 +20,26 @@ pub(super) struct Answers {
     pub(super) containers: Vec<Value>,
     /// Asked only where the stack has a global service.
     pub(super) nodes: Vec<Value>,
+    /// Of dead containers on the engine's own node, by id.
+    pub(super) ends: Ends,
 }
+
+/// How containers ended, by id. Kept between looks: a dead container does not change.
+pub(super) type Ends = BTreeMap<String, End>;
+
+/// What only a container's own inspection tells of its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    oom: bool,
+    /// What the healthcheck said last, where it had failed: a process that leaves with code 0 when it is stopped
+    /// for its health looks like one that is done.
+    unhealthy: Option<String>,
+}
+
+/// Most dead containers that one look inspects; the rest waits for the next.
+const ENDS_PER_LOOK: usize = 8;
+/// Most characters of what a healthcheck said.
+const HEALTH_WORDS: usize = 200;
 
 /// Reads the answers against what was applied.
 pub(super) fn read(applied: &Applied, answers: &Answers) -> Observation {
@@ -46,7 +67,7 @@ fn read_service(ours: &AppliedService, applied_at: DateTime<Utc>, answers: &Answ
         .tasks
         .iter()
         .filter(|t| t["ServiceID"].as_str() == Some(&ours.id))
-        .map(|t| read_task(t, service, ours, &answers.containers))
+        .map(|t| read_task(t, service, ours, answers))
         .collect();
     tasks.sort_by_key(|t| t.created);
     let condition = template["RestartPolicy"]["Condition"].as_str();
@@ -120,16 +141,25 @@ fn has_healthcheck(spec: &Value, tasks: &[TaskSeen]) -> bool {
     }
 }
 
-fn read_task(task: &Value, service: &Value, ours: &AppliedService, containers: &[Value]) -> TaskSeen {
+fn read_task(task: &Value, service: &Value, ours: &AppliedService, answers: &Answers) -> TaskSeen {
     let id = text(&task["ID"]);
     let status = &task["Status"];
-    let state = read_state(status["State"].as_str().unwrap_or_default());
+    let end = dead_container(task).and_then(|id| answers.ends.get(id)).cloned().unwrap_or_default();
+    let state = match (read_state(status["State"].as_str().unwrap_or_default()), &end.unhealthy) {
+        (TaskState::Complete, Some(_)) => TaskState::Failed,
+        (state, _) => state,
+    };
     let created = time(&task["CreatedAt"]).unwrap_or_default();
-    let container = containers
+    let container = answers
+        .containers
         .iter()
         .find(|c| c["Labels"]["com.docker.swarm.task.id"].as_str() == Some(&id))
         .map(read_container);
     let told = match (status["Err"].as_str(), state) {
+        (_, TaskState::Failed) if end.unhealthy.is_some() => {
+            // In the engine's words, which it forgets where the exit code is 0.
+            format!("unhealthy container: {}", end.unhealthy.as_deref().unwrap_or_default())
+        }
         (Some(error), _) if !error.is_empty() => error.to_owned(),
         // Such as "preparing", "pending task scheduling": where a task waits, that is what it waits for.
         (_, TaskState::Waiting | TaskState::Rejected) => text(&status["Message"]),
@@ -155,8 +185,7 @@ fn read_task(task: &Value, service: &Value, ours: &AppliedService, containers: &
         created,
         since: time(&status["Timestamp"]).unwrap_or(created),
         exit_code: if ran && ended { status["ContainerStatus"]["ExitCode"].as_i64() } else { None },
-        // Only a container's own inspection tells; it is asked once a verdict needs it.
-        oom: false,
+        oom: end.oom,
         says: told,
         container,
         id,
@@ -179,6 +208,26 @@ fn is_current(task: &Value, service: &Value, ours: &AppliedService, created: Dat
         Value::Object(map)
     };
     plain(&task["Spec"]) == plain(&service["Spec"]["TaskTemplate"])
+}
+
+/// The container of a task that ended by itself.
+fn dead_container(task: &Value) -> Option<&str> {
+    let dead = matches!(task["Status"]["State"].as_str(), Some("failed" | "complete"));
+    let id = task["Status"]["ContainerStatus"]["ContainerID"].as_str()?;
+    (dead && !id.is_empty()).then_some(id)
+}
+
+fn read_end(container: &Value) -> End {
+    let state = &container["State"];
+    let health = &state["Health"];
+    let said = || {
+        let last = items(&health["Log"]).last().map(|l| text(&l["Output"])).unwrap_or_default();
+        last.trim().chars().take(HEALTH_WORDS).collect()
+    };
+    End {
+        oom: state["OOMKilled"].as_bool() == Some(true),
+        unhealthy: (health["Status"].as_str() == Some("unhealthy")).then(said),
+    }
 }
 
 fn read_state(state: &str) -> TaskState {
@@ -243,10 +292,38 @@ impl Engine {
             tasks: list(tasks),
             containers: list(containers),
             nodes: list(nodes),
+            ends: Ends::new(),
         })
     }
 
-    pub(super) async fn observe(&self, applied: &Applied) -> Result<Observation, EngineError> {
-        Ok(read(applied, &self.ask(applied).await?))
+    /// Looks at the stack once. `ends` remembers what is known of dead containers.
+    pub(super) async fn observe(
+        &self,
+        applied: &Applied,
+        ends: &mut Ends,
+    ) -> Result<Observation, EngineError> {
+        let mut answers = self.ask(applied).await?;
+        let here = |t: &&Value| t["NodeID"].as_str() == Some(&self.inner.node);
+        let new: Vec<_> = answers
+            .tasks
+            .iter()
+            .filter(here)
+            .filter_map(dead_container)
+            .filter(|id| !ends.contains_key(*id))
+            .take(ENDS_PER_LOOK)
+            .map(str::to_owned)
+            .collect();
+        for id in new {
+            let path = format!("/containers/{id}/json");
+            let end = match self.raw().get(&path, &[], "inspecting a dead container").await {
+                Ok(container) => read_end(&container),
+                // Tidied away by the engine: nobody will ever know.
+                Err(error) if error.is_absent() => End::default(),
+                Err(error) => return Err(error),
+            };
+            ends.insert(id, end);
+        }
+        answers.ends.clone_from(ends);
+        Ok(read(applied, &answers))
     }
 }

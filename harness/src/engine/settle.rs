@@ -9,6 +9,7 @@ use domain::settle::{Awaited, Observation, SettleLimits, Standing, judge, judge_
 use tokio::time::{Instant, sleep};
 
 use super::logs::LAST_LINES;
+use super::observe::Ends;
 use super::watch::{Pulse, Watch};
 use super::{Applied, Engine, EngineError};
 
@@ -133,7 +134,7 @@ impl Engine {
 
     /// Looks once. `None` while the engine is away; an error once it has been for too long.
     async fn look(&self, applied: &Applied, look: &mut Look) -> Result<Option<Observation>, Cause> {
-        match self.observe(applied).await {
+        match self.observe(applied, &mut look.ends).await {
             Ok(seen) => {
                 look.away = None;
                 look.last.clone_from(&seen);
@@ -157,20 +158,14 @@ impl Engine {
             Some(service) => [service.to_owned()].into(),
             None => suspects(seen),
         };
-        let gather = async {
-            let lines = self.last_lines(applied, &services, LAST_LINES).await;
-            let crashed = matches!(cause, Cause::CrashLoop { .. });
-            (lines, crashed && self.was_out_of_memory(applied, &services).await)
-        };
-        let Ok((lines, out_of_memory)) = tokio::time::timeout(LINES_LIMIT, gather).await else {
-            tracing::warn!("the last lines did not come within {} s", LINES_LIMIT.as_secs());
-            return cause;
-        };
-        let mut cause = cause.with_last_lines(lines);
-        if let Cause::CrashLoop { oom, .. } = &mut cause {
-            *oom |= out_of_memory;
+        let gather = self.last_lines(applied, &services, LAST_LINES);
+        match tokio::time::timeout(LINES_LIMIT, gather).await {
+            Ok(lines) => cause.with_last_lines(lines),
+            Err(_) => {
+                tracing::warn!("the last lines did not come within {} s", LINES_LIMIT.as_secs());
+                cause
+            }
         }
-        cause
     }
 }
 
@@ -179,6 +174,7 @@ impl Engine {
 struct Look {
     away: Option<Instant>,
     last: Observation,
+    ends: Ends,
     step: usize,
 }
 

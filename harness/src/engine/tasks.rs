@@ -26,6 +26,9 @@ pub struct TaskFacts {
     pub state: String,
     /// In the engine's words: `running` for a task that is wanted.
     pub desired: String,
+    /// Whether it runs. On the engine's own node the container itself was asked: the manager's `state` is 50 to
+    /// 400 ms behind, and still `starting` when a stack has just settled.
+    pub is_running: bool,
     /// Process id on the node, while it runs.
     pub pid: Option<i64>,
     /// Name of each network and the task's address on it, without the prefix length.
@@ -54,6 +57,7 @@ impl std::fmt::Debug for TaskFacts {
             .field("node", &self.node)
             .field("state", &self.state)
             .field("desired", &self.desired)
+            .field("is_running", &self.is_running)
             .field("pid", &self.pid)
             .field("networks", &self.networks)
             .field("gwbridge_ip", &self.gwbridge_ip)
@@ -102,10 +106,12 @@ impl Engine {
             // Dead tasks are tidied away by the engine while we look.
             Err(error) if error.is_absent() => {
                 fact.container_id = None;
+                fact.is_running = false;
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
+        fact.is_running = container["State"]["Running"].as_bool() == Some(true);
         fact.pid = container["State"]["Pid"].as_i64().filter(|pid| *pid > 0);
         fact.gwbridge_ip = gateway[id]["IPv4Address"].as_str().map(plain_address);
         fact.env = items(&container["Config"]["Env"]).iter().map(text).collect();
@@ -155,6 +161,7 @@ fn read(task: &Value, names: &BTreeMap<String, String>, here: &str) -> TaskFacts
         node,
         state: text(&task["Status"]["State"]),
         desired: text(&task["DesiredState"]),
+        is_running: task["Status"]["State"].as_str() == Some("running"),
         pid: None,
         networks: networks.collect(),
         gwbridge_ip: None,

@@ -1,4 +1,10 @@
 //! Tests of `harness::engine`.
 
+mod clearing;
+mod failing;
+mod inside;
+mod names;
+mod pulling;
+mod restart;
 mod stage;
 mod well;

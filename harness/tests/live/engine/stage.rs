@@ -1,6 +1,7 @@
 //! A stage for one test: an engine, a stack name nobody else has, a builder of services, and the proof at the end.
 
 use std::future::Future;
+use std::process::Command;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -38,7 +39,24 @@ pub(crate) async fn on_engine<F: Future<Output = ()> + Send + 'static>(
     name: &str,
     test: impl FnOnce(Stage) -> F,
 ) {
-    let stack = StackName::parse(&format!("run-{name}-{}", std::process::id())).unwrap();
+    on_both(engine, &format!("run-{name}"), test).await;
+}
+
+/// The same on a stack whose name begins as given, and not with `run-`.
+pub(crate) async fn on_named_stage<F: Future<Output = ()> + Send + 'static>(
+    name: &str,
+    test: impl FnOnce(Stage) -> F,
+) {
+    let engine = Engine::connect(None).await.unwrap();
+    on_both(engine, name, test).await;
+}
+
+async fn on_both<F: Future<Output = ()> + Send + 'static>(
+    engine: Engine,
+    name: &str,
+    test: impl FnOnce(Stage) -> F,
+) {
+    let stack = StackName::parse(&format!("{name}-{}", std::process::id())).unwrap();
     let stage = Stage { engine: engine.clone(), stack };
     let scope = stage.scope();
     let outcome = tokio::spawn(test(stage)).await;
@@ -96,8 +114,78 @@ impl Stage {
     pub(crate) async fn container(&self, service: &str) -> String {
         let full = self.name(service);
         let tasks = self.engine.tasks(&self.stack).await.unwrap();
-        let running = tasks.into_iter().find(|t| t.service == full && t.state == "running").unwrap();
+        let running = tasks.into_iter().find(|t| t.service == full && t.is_running).unwrap();
         running.container_id.unwrap()
+    }
+}
+
+/// What only these tests ask: by the Docker CLI, which knows nothing of our code.
+impl Stage {
+    pub(crate) fn docker(&self, args: &[&str]) -> std::process::Output {
+        Command::new("docker").args(["-H", self.engine.host()]).args(args).output().unwrap()
+    }
+
+    fn told(&self, args: &[&str]) -> String {
+        let output = self.docker(args);
+        assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The engine's own word for where an update stands.
+    pub(crate) async fn update_state(&self, service: &str) -> String {
+        let format = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}";
+        self.told(&["service", "inspect", "--format", format, &self.name(service)])
+    }
+
+    pub(crate) async fn volume_exists(&self, name: &str) -> bool {
+        self.docker(&["volume", "inspect", name]).status.success()
+    }
+
+    /// A container that nobody labelled, on a network of the stack.
+    pub(crate) async fn guest(&self, network: &str) -> Guest {
+        Guest {
+            stage: self.clone(),
+            id: self.told(&["run", "-d", "--network", network, ONE, "sleep", "600"]),
+        }
+    }
+
+    /// A registry without images where the engine is, and its address. It goes with the guest.
+    pub(crate) async fn empty_registry(&self) -> (String, Guest) {
+        let answers = "mkdir -p /www/v2; echo '{}' >/www/v2/index.html
+            echo '{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest unknown\"}]}' >/none.json
+            echo 'E404:/none.json' >/httpd.conf
+            exec httpd -f -c /httpd.conf -h /www -p 127.0.0.1:$PORT";
+        // A port is free when the server stays up on it.
+        for port in (20_000..).step_by(7).skip(std::process::id() as usize % 1_000) {
+            let env = format!("PORT={port}");
+            let id = self.told(&["run", "-d", "--network", "host", "-e", &env, ONE, "sh", "-c", answers]);
+            let guest = Guest { stage: self.clone(), id };
+            let ask = format!("until wget -q -O /dev/null http://127.0.0.1:{port}/v2/; do :; done");
+            if guest.is_running()
+                && self.docker(&["exec", &guest.id, "timeout", "10", "sh", "-c", &ask]).status.success()
+            {
+                return (format!("127.0.0.1:{port}"), guest);
+            }
+        }
+        unreachable!("the range has no end")
+    }
+}
+
+/// A container of nobody. Removed when dropped.
+pub(crate) struct Guest {
+    stage: Stage,
+    id: String,
+}
+
+impl Guest {
+    pub(crate) fn is_running(&self) -> bool {
+        self.stage.told(&["inspect", "--format", "{{.State.Running}}", &self.id]) == "true"
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.stage.docker(&["rm", "-f", "-v", &self.id]);
     }
 }
 

@@ -1,0 +1,171 @@
+//! The engine itself goes away while we wait. On an engine of its own: the shared one is never restarted.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use harness::engine::Engine;
+use tokio::time::Instant;
+
+use super::stage::{ONE, limits, on_engine, svc};
+
+/// Longest time for a private engine to start or stop on a busy machine.
+const ENGINE_LIMIT: Duration = Duration::from_secs(60);
+
+/// A second engine in a network namespace of its own.
+struct PrivateEngine {
+    folder: tempfile::TempDir,
+    name: String,
+    daemon: Option<Child>,
+}
+
+fn done(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl PrivateEngine {
+    /// Starts it, makes it a swarm of one with a `proxy` network, and gives it the test image.
+    async fn up() -> (Self, Engine) {
+        // Under /tmp: a socket's path may have 108 characters.
+        let folder = tempfile::Builder::new().prefix("simmer-").tempdir_in("/tmp").unwrap();
+        let name = format!("simmer-{}", std::process::id());
+        done(Command::new("ip").args(["netns", "add", &name]));
+        done(Command::new("ip").args(["-n", &name, "link", "set", "lo", "up"]));
+        let mut private = Self { folder, name, daemon: None };
+        private.start();
+        let engine = private.connected().await;
+        private.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
+        private.docker(&["network", "create", "--driver", "overlay", "--attachable", "proxy"]);
+        let image = private.folder.path().join("image.tar");
+        done(Command::new("docker").arg("save").arg("-o").arg(&image).arg(ONE));
+        private.docker(&["load", "-i", image.to_str().unwrap()]);
+        drop(engine);
+        let engine = private.connected().await;
+        (private, engine)
+    }
+
+    fn path(&self, part: &str) -> PathBuf {
+        self.folder.path().join(part)
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.path("d.sock").display())
+    }
+
+    fn start(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let daemon = Command::new("nsenter")
+            .arg(format!("--net=/run/netns/{}", self.name))
+            .args(["dockerd", "-H", &self.host(), "--cgroup-parent", &format!("/{}", self.name)])
+            .arg("--data-root")
+            .arg(self.path("data"))
+            .arg("--exec-root")
+            .arg(self.path("run"))
+            .arg("--pidfile")
+            .arg(self.path("pid"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.daemon = Some(daemon);
+    }
+
+    /// Ends it as a service manager would, and waits until it is gone.
+    fn stop(&mut self) {
+        let Some(mut daemon) = self.daemon.take() else { return };
+        // `nsenter` became the daemon: the process is the same.
+        let pid = rustix::process::Pid::from_child(&daemon);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        daemon.wait().unwrap();
+    }
+
+    async fn connected(&self) -> Engine {
+        let began = Instant::now();
+        loop {
+            match Engine::connect(Some(&self.host())).await {
+                Ok(engine) => return engine,
+                Err(error) if began.elapsed() > ENGINE_LIMIT => {
+                    panic!("{error}: {}", std::fs::read_to_string(self.path("log")).unwrap())
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    fn docker(&self, args: &[&str]) {
+        done(Command::new("docker").args(["-H", &self.host()]).args(args));
+    }
+}
+
+impl Drop for PrivateEngine {
+    fn drop(&mut self) {
+        self.stop();
+        // The engine leaves mounts of its network namespaces behind.
+        drop(
+            Command::new("sh")
+                .arg("-c")
+                .arg(format!(
+            "for m in $(awk '{{print $2}}' /proc/mounts | grep '^{}' | sort -r); do umount -l $m; done
+             for c in $(find /sys/fs/cgroup -depth -type d -path '*/{}*'); do rmdir $c; done
+             ip netns del {}",
+            self.folder.path().display(), self.name, self.name,
+        ))
+                .output(),
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_restarts_while_we_settle_is_waited_for_and_looked_at_again() {
+    let (mut private, engine) = PrivateEngine::up().await;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let restart = async {
+        let () = stopped.await.unwrap();
+        tokio::task::spawn_blocking(move || {
+            private.stop();
+            private.start();
+            private
+        })
+        .await
+        .unwrap()
+    };
+    let test = on_engine(engine, "restart", |stage| async move {
+        // Slow enough that the engine is gone long before it is healthy.
+        let applied = stage.apply([svc("app").mode("slow-start").env("AFTER=3"), svc("db")]).await;
+        let mut stop = Some(stop);
+        let mut changes = 0;
+        let settled = stage
+            .engine
+            .settle(&applied, &limits(120), &mut |awaited| {
+                changes += 1;
+                let starting =
+                    awaited.iter().any(|a| a.service == "app" && a.why.contains("health starting"));
+                if let Some(stop) = stop.take_if(|_| starting) {
+                    stop.send(()).unwrap();
+                }
+            })
+            .await
+            .unwrap();
+        assert!(changes >= 2 && stop.is_none());
+        // What runs now was started after the restart.
+        let tasks = settled.seen.services.iter().find(|s| s.name == "app").unwrap().tasks.len();
+        assert!(tasks >= 2, "the task of before and its successor: {tasks}");
+    });
+    let ((), private) = tokio::join!(test, restart);
+    drop(private);
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_is_said_within_the_limit_and_with_a_remedy() {
+    let began = Instant::now();
+    let error = Engine::connect(Some("unix:///nonexistent/docker.sock")).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(11));
+    assert_eq!(
+        error.to_string(),
+        "the engine at unix:///nonexistent/docker.sock cannot be reached while connecting"
+    );
+    assert_eq!(error.fault(), domain::Fault::Platform);
+    assert!(error.hint().unwrap().contains("DOCKER_HOST"));
+}
