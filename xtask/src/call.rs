@@ -1,6 +1,6 @@
 //! Calling another program: with a limit, a log, and an error that says what to look at.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -80,11 +80,16 @@ impl Call {
         self
     }
 
-    /// The call as a person would type it.
+    /// The call as a person would type it, but for scripts, of which the first line says enough.
     fn words(&self) -> String {
-        let mut words = vec![self.command.get_program().to_os_string()];
-        words.extend(self.command.get_args().map(OsStr::to_os_string));
-        words.join(&OsString::from(" ")).to_string_lossy().into_owned()
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        let words: Vec<String> = words
+            .map(|word| {
+                let word = word.to_string_lossy();
+                word.split_once('\n').map_or_else(|| word.to_string(), |(first, _)| format!("{first} …"))
+            })
+            .collect();
+        words.join(" ")
     }
 
     /// Runs it to its end, whatever that is. Errors: it could not be started, or it outlasted its limit.

@@ -65,6 +65,11 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
             places.cache().display()
         ));
     }
+    for runs in
+        ["state", "state-broken"].map(|name| places.state().join(name)).iter().filter(|runs| runs.exists())
+    {
+        say(&format!("left: what runs recorded in `{}`", runs.display()));
+    }
     for what in &left {
         say(&format!("left: {what}"));
     }
@@ -104,21 +109,32 @@ fn users() -> Result<Vec<String>> {
     Ok(users)
 }
 
-/// Empties the state folder, but for the downloads, and the lock that we hold.
+/// What `up` and the other commands here keep in the state folder. Runs keep theirs beside it.
+const OURS: [&str; 10] = [
+    "broken",
+    "build",
+    "engine",
+    "heavy.holder",
+    "heavy.lock",
+    "heavy.pid",
+    "log",
+    "samples",
+    "second",
+    // Last: without it nothing is known to be ours.
+    "xtask.json",
+];
+
+/// Removes what we keep in the state folder, but for the downloads and the lock that we hold.
 fn state(places: &Places) -> Result<Outcome> {
-    let state = places.state();
-    for entry in fs::read_dir(&state).with_context(|| format!("could not read `{}`", state.display()))? {
-        let path = entry.context("could not read the state folder")?.path();
-        let keep = path == places.cache() || path.file_stem().is_some_and(|name| name == "xtask");
-        if keep {
+    for path in OURS.map(|name| places.state().join(name)) {
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else if path.exists() {
+            fs::remove_file(&path)
+        } else {
             continue;
-        }
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        };
         removed.with_context(|| format!("could not remove `{}`", path.display()))?;
-    }
-    let record = state.join("xtask.json");
-    if record.exists() {
-        fs::remove_file(&record).with_context(|| format!("could not remove `{}`", record.display()))?;
     }
     Ok(Outcome::Done("removed".into()))
 }

@@ -162,21 +162,8 @@ fn root(second: &Second, places: &Places) -> Result<Outcome> {
         fs::remove_dir_all(&second.root)
             .with_context(|| format!("could not clear `{}`", second.root.display()))?;
     }
-    // The folder `samples/images/debian` makes the same for images; there packages and sources come later.
-    let script = "set -eu
-        host=$(. /etc/os-release && echo \"$VERSION_CODENAME\")
-        if [ -f /etc/apt/sources.list.d/debian.sources ]; then from=/etc/apt/sources.list.d/debian.sources
-        else from=/etc/apt/sources.list; fi
-        sources=$(mktemp --suffix=.${from##*.})
-        trap 'rm -f \"$sources\"' EXIT
-        sed \"s/\\b$host\\b/trixie/g\" \"$from\" >\"$sources\"
-        mmdebstrap --variant=minbase --mode=root --format=directory --include=\"$2\" \
-            --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-            --aptopt='Acquire::Languages \"none\"' --aptopt='APT::Install-Recommends \"false\"' \
-            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-            --dpkgopt='path-exclude=/usr/share/locale/*' trixie \"$1\" \"$sources\"";
     Call::new("sh")
-        .args(["-c", script, "sh"])
+        .args(["-c", include_str!("second/root.sh"), "root.sh"])
         .arg(&second.root)
         .arg(PACKAGES)
         .within(ROOT_LIMIT)

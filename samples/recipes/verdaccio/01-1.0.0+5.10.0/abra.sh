@@ -1,0 +1,1 @@
+export CONFIG_VERSION=v1
