@@ -5,7 +5,7 @@
 //! target, secrets and configs by source, and the base's are put in that order as soon as the overlay names the
 //! service; networks, volumes, secrets and configs at the top are replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{
     Build, CredentialSpec, Deploy, Extensions, FileReference, Healthcheck, Limits, Logging, Model, Mount,
@@ -348,9 +348,12 @@ fn merge_extensions(base: &mut Extensions, overlay: Extensions) -> Result<(), Me
 fn merge_value(base: &mut Value, overlay: Value, key: &str) -> Result<(), MergeError> {
     match (&mut *base, overlay) {
         (Value::Map(known), Value::Map(entries)) => {
+            // An index keeps large maps from taking quadratic time.
+            let index: HashMap<String, usize> =
+                known.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
             for (name, value) in entries {
-                match known.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, known)) => merge_value(known, value, &format!("{key}.{name}"))?,
+                match index.get(&name) {
+                    Some(&at) => merge_value(&mut known[at].1, value, &format!("{key}.{name}"))?,
                     None => known.push((name, value)),
                 }
             }

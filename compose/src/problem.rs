@@ -36,12 +36,18 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Problems {
     problems: Vec<Problem>,
-    /// The line at fault, for each problem, where it is known.
-    lines: Vec<Option<String>>,
+    /// The part of the line at fault, for each problem, where it is known.
+    lines: Vec<Option<Line>>,
 }
+
+/// Part of a line, and how far the problem's column stands in it.
+type Line = (String, usize);
 
 /// Longest part of a line that is shown, in characters.
 const SHOWN: usize = 96;
+
+/// Most problems that are kept: nobody reads more, and a hostile file could have millions.
+const KEPT: usize = 200;
 
 impl Problems {
     /// Takes problems as they are, without pictures of their lines.
@@ -54,9 +60,17 @@ impl Problems {
         let order = |problem: &Problem| files.iter().position(|file| file.name == problem.file);
         problems.sort_by_key(|problem| (order(problem), problem.line, problem.column));
         problems.dedup();
+        let left_out = problems.len().saturating_sub(KEPT);
+        problems.truncate(KEPT);
+        if left_out > 0 {
+            let says = format!("{left_out} more problems are left out");
+            problems.push(Problem { says, ..Problem::default() });
+        }
+        let texts: Vec<(&str, Vec<&str>)> =
+            files.iter().map(|file| (file.name.as_str(), file.text.lines().collect())).collect();
         let line_of = |problem: &Problem| {
-            let file = files.iter().find(|file| file.name == problem.file)?;
-            file.text.lines().nth(problem.line.checked_sub(1)?).map(str::to_owned)
+            let (_, lines) = texts.iter().find(|(name, _)| *name == problem.file)?;
+            lines.get(problem.line.checked_sub(1)?).map(|line| window(line, problem.column))
         };
         Self { lines: problems.iter().map(line_of).collect(), problems }
     }
@@ -97,14 +111,14 @@ impl fmt::Display for Problems {
             if index > 0 {
                 writeln!(f)?;
             }
-            picture(f, problem, line.as_deref())?;
+            picture(f, problem, line.as_ref())?;
         }
         let count = self.problems.len();
         write!(f, "\n{count} problem{} in the compose files", if count == 1 { "" } else { "s" })
     }
 }
 
-fn picture(f: &mut fmt::Formatter<'_>, problem: &Problem, line: Option<&str>) -> fmt::Result {
+fn picture(f: &mut fmt::Formatter<'_>, problem: &Problem, line: Option<&Line>) -> fmt::Result {
     let Problem { file, line: number, column, key, says, remedy } = problem;
     if key.is_empty() {
         writeln!(f, "error: {says}")?;
@@ -117,12 +131,11 @@ fn picture(f: &mut fmt::Formatter<'_>, problem: &Problem, line: Option<&str>) ->
             _ => writeln!(f, "  --> {file}:{number}:{column}")?,
         }
     }
-    if let Some(line) = line {
+    if let Some((shown, offset)) = line {
         let width = number.to_string().len();
-        let (shown, offset) = window(line, *column);
         writeln!(f, "{:width$} |", "")?;
         writeln!(f, "{number} | {shown}")?;
-        writeln!(f, "{:width$} | {:offset$}^", "", "")?;
+        writeln!(f, "{:width$} | {:offset$}^", "", "", offset = *offset)?;
     }
     if !remedy.is_empty() {
         writeln!(f, "  hint: {remedy}")?;
@@ -131,7 +144,7 @@ fn picture(f: &mut fmt::Formatter<'_>, problem: &Problem, line: Option<&str>) ->
 }
 
 /// Cuts a long line around the column. Returns the part and how far the column stands in it.
-fn window(line: &str, column: usize) -> (String, usize) {
+fn window(line: &str, column: usize) -> Line {
     let at = column.saturating_sub(1);
     let visible = |c: char| if c == '\t' || c.is_control() { ' ' } else { c };
     if line.chars().count() <= SHOWN {

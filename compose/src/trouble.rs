@@ -15,13 +15,28 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub(crate) fn at(at: Mark, path: &Path<'_>, says: impl Into<String>) -> Self {
-        Self { at, key: path.to_string(), says: says.into(), remedy: String::new() }
+        Self { at, key: path.to_string(), says: shortened(says.into(), LONGEST_TEXT), remedy: String::new() }
     }
 
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
         self
     }
+}
+
+/// Longest key shown whole, in bytes.
+const LONGEST_KEY: usize = 100;
+
+/// Longest sentence shown whole, in bytes: it may quote a value.
+const LONGEST_TEXT: usize = 400;
+
+fn shortened(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A key path such as `services.app.ports[0]`, cheap to extend while walking down.
@@ -63,8 +78,12 @@ impl fmt::Display for Path<'_> {
         };
         match self.step {
             Step::Root => Ok(()),
-            Step::Key(key) if first => f.write_str(key),
-            Step::Key(key) => write!(f, ".{key}"),
+            Step::Key(key) => {
+                if !first {
+                    f.write_str(".")?;
+                }
+                f.write_str(&shortened(key.to_owned(), LONGEST_KEY))
+            }
             Step::Item(index) => write!(f, "[{index}]"),
         }
     }

@@ -15,6 +15,8 @@ pub(super) enum Print {
     /// A float in Go's notation, which may look like a whole number.
     Float(String),
     Text(String),
+    /// A text that Docker prints as a block of lines; ours is put in quotes.
+    Lines(String),
     /// Printed without quotes.
     Time(String),
     List(Vec<Self>),
@@ -26,8 +28,9 @@ impl Print {
         Self::Float(go_float32(value))
     }
 
-    pub(super) fn text(text: impl Into<String>) -> Self {
-        Self::Text(text.into())
+    /// A text as it is found in Docker's output: one that is printed as a block of lines loses a newline at its start.
+    pub(super) fn text(text: &str) -> Self {
+        if is_block(text) { Self::Lines(printed(text)) } else { Self::Text(text.to_owned()) }
     }
 
     pub(super) fn into_json(self) -> serde_json::Value {
@@ -41,7 +44,7 @@ impl Print {
                 Ok(whole) => whole.into(),
                 Err(_) => text.parse::<f64>().map_or(Json::Null, Json::from),
             },
-            Self::Text(text) | Self::Time(text) => text.into(),
+            Self::Text(text) | Self::Lines(text) | Self::Time(text) => text.into(),
             Self::List(items) => items.into_iter().map(Self::into_json).collect(),
             Self::Map(entries) => {
                 Json::Object(entries.into_iter().map(|(key, value)| (key, value.into_json())).collect())
@@ -58,11 +61,11 @@ impl From<&Value> for Print {
             Value::Int(value) => Self::Int(*value),
             Value::Uint(value) => Self::Uint(*value),
             Value::Float(value) => Self::Float(go_float(*value)),
-            Value::Text(text) => Self::Text(text.clone()),
+            Value::Text(text) => Self::text(text),
             Value::Time(text) => Self::Time(text.clone()),
             Value::List(items) => Self::List(items.iter().map(Self::from).collect()),
             Value::Map(entries) => {
-                Self::Map(entries.iter().map(|(key, value)| (key.clone(), Self::from(value))).collect())
+                Self::Map(entries.iter().map(|(key, value)| (printed(key), Self::from(value))).collect())
             }
         }
     }
@@ -98,7 +101,7 @@ impl Block {
     }
 
     pub(super) fn texts(&mut self, key: &str, texts: &[String]) {
-        self.list(key, texts.iter().map(Print::text));
+        self.list(key, texts.iter().map(|text| Print::text(text)));
     }
 
     pub(super) fn list(&mut self, key: &str, items: impl Iterator<Item = Print>) {
@@ -114,7 +117,7 @@ impl Block {
 
     pub(super) fn map<T>(&mut self, key: &str, map: &BTreeMap<String, T>, print: impl Fn(&T) -> Print) {
         if !map.is_empty() {
-            self.put(key, Print::Map(map.iter().map(|(key, value)| (key.clone(), print(value))).collect()));
+            self.put(key, Print::Map(map.iter().map(|(key, value)| (printed(key), print(value))).collect()));
         }
     }
 
@@ -139,4 +142,16 @@ impl From<Block> for Print {
     fn from(block: Block) -> Self {
         Self::Map(block.entries)
     }
+}
+
+/// Returns the text as it is found in Docker's output.
+fn printed(text: &str) -> String {
+    if is_block(text) { text.strip_prefix('\n').unwrap_or(text) } else { text }.to_owned()
+}
+
+/// Tells whether Docker's writer prints the text as a block of lines: no blank before a line's end, nothing that
+/// needs an escape.
+fn is_block(text: &str) -> bool {
+    let printable = |c: char| matches!(c, '\n' | '\t' | ' '..='~' | '\u{A0}'..='\u{FFFD}') && c != '\u{FEFF}';
+    text.contains('\n') && !text.contains(" \n") && !text.ends_with(' ') && text.chars().all(printable)
 }

@@ -103,7 +103,7 @@ fn build(build: &Build) -> Block {
 }
 
 fn variable(value: &Option<String>) -> Print {
-    value.as_ref().map_or(Print::Null, Print::text)
+    value.as_ref().map_or(Print::Null, |text| Print::text(text))
 }
 
 fn span(span: Duration) -> Print {

@@ -30,7 +30,12 @@ fn value(tree: &Print, indent: usize, place: Place, out: &mut String) {
         Print::Map(entries) if !entries.is_empty() => {
             for (index, (key, entry)) in entries.iter().enumerate() {
                 start_line(index, indent, place, out);
-                text(key, out);
+                // Docker prints this one without quotes, so that readers take it for a merge.
+                if key == "<<" {
+                    out.push_str(key)
+                } else {
+                    text(key, out)
+                }
                 out.push(':');
                 value(entry, indent + 1, Place::Key, out);
             }
@@ -69,23 +74,22 @@ fn scalar(tree: &Print, out: &mut String) {
         Print::Uint(value) => write!(out, "{value}").expect("writing to a String cannot fail"),
         Print::Float(number) => out.push_str(number),
         Print::Text(value) => text(value, out),
+        Print::Lines(value) => quoted(value, out),
         Print::Time(value) => out.push_str(value),
         Print::List(_) => out.push_str("[]"),
         Print::Map(_) => out.push_str("{}"),
     }
 }
 
-/// Words that some reader takes for something else than a text.
-const TAKEN: &[&str] = &["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
-
 fn text(value: &str, out: &mut String) {
-    let plain = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_./-".contains(&b))
-        && !TAKEN.contains(&value.to_ascii_lowercase().as_str());
-    if plain {
+    if is_plain(value) {
         out.push_str(value);
-        return;
+    } else {
+        quoted(value, out);
     }
+}
+
+fn quoted(value: &str, out: &mut String) {
     out.push('"');
     for c in value.chars() {
         match c {
@@ -103,4 +107,81 @@ fn text(value: &str, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+/// Tells whether Docker prints the text without quotes. Readers differ in what such a text means (`12:30`,
+/// `2024-01-02 03:04:05+00:00`), so ours is printed without quotes exactly where Docker's is.
+fn is_plain(text: &str) -> bool {
+    if !crate::yaml::reads_as_text(text) || is_old_boolean(text) || is_base_60(text) {
+        return false;
+    }
+    let document = text.starts_with("---") || text.starts_with("...");
+    !document
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && text.chars().all(is_printable)
+        && !has_indicator(text)
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, ' '..='~' | '\u{A0}'..='\u{FFFD}') && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+}
+
+/// Tells whether a sign in the text would be read as more than a sign.
+fn has_indicator(text: &str) -> bool {
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    let mut first = true;
+    while let Some(c) = chars.next() {
+        let ends_word = chars.peek().is_none_or(|&next| next == ' ');
+        let special = match c {
+            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => first,
+            '#' => before == ' ',
+            '?' | '-' => first && ends_word,
+            ':' => ends_word,
+            _ => false,
+        };
+        if special {
+            return true;
+        }
+        before = c;
+        first = false;
+    }
+    false
+}
+
+fn is_old_boolean(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let known = matches!(lower.as_str(), "y" | "yes" | "on" | "n" | "no" | "off");
+    let mut letters = text.chars();
+    let first = letters.next();
+    let tail = letters.as_str();
+    let cased = tail == tail.to_ascii_lowercase()
+        || (tail == tail.to_ascii_uppercase() && first.is_some_and(|c| c.is_ascii_uppercase()));
+    known && cased
+}
+
+/// `12:30`, which some readers take for 750.
+fn is_base_60(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut parts = text.split(':');
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let head = parts.next().unwrap_or_default();
+    let mut tail: Vec<&str> = parts.collect();
+    if tail.is_empty() || !head.starts_with(|c: char| c.is_ascii_digit()) || !number(head) {
+        return false;
+    }
+    if let Some((last, fraction)) = tail.last().and_then(|last| last.split_once('.')) {
+        if !number(fraction) {
+            return false;
+        }
+        tail.pop();
+        tail.push(last);
+    }
+    let sixty = |part: &&str| match part.as_bytes() {
+        [digit] => digit.is_ascii_digit(),
+        [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+        _ => false,
+    };
+    tail.iter().all(sixty)
 }

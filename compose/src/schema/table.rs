@@ -1,8 +1,8 @@
 //! Every key of versions 3.0 to 3.13 and what it may hold, as CLI 28.2.2 checks it.
 
 use super::shape::Shape::{
-    Bool, Choice, Duration, Fields as Map, List, Names as Free, Natural, Null, Number, OneOf, Since,
-    Text, Whole,
+    Bool, Choice, Duration, Fields as Map, List, Names as Free, Natural, Null, Number, OneOf, Since, Text,
+    Whole,
 };
 use super::shape::{Field, Fields, Names, Others, Repeats, Shape, extensible, key, lax, since, strict};
 

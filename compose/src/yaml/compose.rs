@@ -12,11 +12,21 @@ use super::token::{Style, SyntaxError};
 const ALIASES_FREE: f64 = 400_000.0;
 const ALIASES_RARE: f64 = 4_000_000.0;
 
+/// Most text that aliases may copy, in bytes.
+const ALIAS_BYTES: usize = 64 * 1024 * 1024;
+
 /// Fills in the tree. Returns nothing if there is no document.
 pub(super) fn compose(tree: &Tree) -> Result<Option<Node>, Vec<SyntaxError>> {
     let Some(root) = tree.root else { return Ok(None) };
-    let mut composer =
-        Composer { tree, values: 0, from_aliases: 0, open: Vec::new(), depth: 0, doubles: Vec::new() };
+    let mut composer = Composer {
+        tree,
+        values: 0,
+        from_aliases: 0,
+        copied: 0,
+        open: Vec::new(),
+        depth: 0,
+        doubles: Vec::new(),
+    };
     match composer.value(root) {
         Ok(node) if composer.doubles.is_empty() => Ok(Some(node)),
         Ok(_) => Err(composer.doubles),
@@ -31,6 +41,8 @@ struct Composer<'a> {
     tree: &'a Tree,
     values: usize,
     from_aliases: usize,
+    /// Bytes of text that came from aliases.
+    copied: usize,
     /// Aliases being filled in.
     open: Vec<Id>,
     depth: usize,
@@ -64,6 +76,7 @@ impl Composer<'_> {
         let tree = self.tree;
         match &tree.nodes[id].kind {
             RawKind::Scalar { text, style } => {
+                self.count_text(text, at)?;
                 let kind =
                     resolve(text, *style, &tree.nodes[id].tag).map_err(|says| SyntaxError::new(at, says))?;
                 Ok(Node::new(at, kind))
@@ -93,6 +106,17 @@ impl Composer<'_> {
                 "{} values come from aliases; write fewer `*name`",
                 self.from_aliases
             )));
+        }
+        Ok(())
+    }
+
+    fn count_text(&mut self, text: &str, at: Mark) -> Result<(), SyntaxError> {
+        if !self.open.is_empty() {
+            self.copied += text.len();
+        }
+        if self.copied > ALIAS_BYTES {
+            return Err(SyntaxError::new(at, format!("aliases copy more than the limit of {ALIAS_BYTES} bytes"))
+                .with_remedy("write fewer `*name` of long texts"));
         }
         Ok(())
     }
@@ -257,6 +281,7 @@ impl Composer<'_> {
                 RawKind::Sequence(_) | RawKind::Mapping(_) | RawKind::Alias { .. } => self.key(key)?,
             };
             self.count(at)?;
+            self.count_text(&name, at)?;
             if known.insert(name.clone()) {
                 let value = self.value(value)?;
                 entries.push(Entry { at, key: name, value });
