@@ -42,6 +42,7 @@ mod tests {
                 let verdict = match verdict {
                     "pass" => Verdict::Passed { depth: Depth::Asserted },
                     "skip" => Verdict::Skipped { why: Skip::NoOlderRelease },
+                    "unasked" => Verdict::Skipped { why: Skip::NotAsked },
                     "fail" => Verdict::of(Cause::BadRecipe { says: String::new() }),
                     _ => Verdict::of(Cause::Interrupted),
                 };
@@ -57,6 +58,14 @@ mod tests {
         assert_eq!(level_of("install=pass upgrade=fail backup=pass restore=pass custom=pass lint=pass"), 1);
         assert_eq!(level_of("install=pass upgrade=skip backup=pass restore=pass"), 3);
         assert_eq!(level_of("install=unver upgrade=pass"), 0);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_carries_no_rung_above_it() {
+        assert_eq!(
+            level_of("install=pass upgrade=pass backup=unasked restore=unasked custom=unasked lint=pass"),
+            2
+        );
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub struct TaskSeen {
     pub wanted: bool,
     pub state: TaskState,
     pub created: DateTime<Utc>,
+    /// When its process started, where that is known; else `created`. A successor is created at the exit of the
+    /// one before and starts only after the restart delay.
+    pub started: DateTime<Utc>,
     /// When it reached its present state.
     pub since: DateTime<Utc>,
     pub exit_code: Option<i64>,
@@ -446,8 +449,8 @@ fn crash_loop(
         return Some(cause);
     }
     let up_since = neighbours_up_since(service, seen, now, limits)?;
-    let counted = exits.iter().filter(|t| t.created >= up_since).count();
-    let first = exits.iter().find(|t| t.created >= up_since)?;
+    let counted = exits.iter().filter(|t| t.started >= up_since).count();
+    let first = exits.iter().find(|t| t.started >= up_since)?;
     // Two with everybody up, and the first ones before, are as good as three: CC-054 wants the verdict within 20 s,
     // and the engine pauses 5 s before each start.
     let looping = counted >= limits.crash_exits

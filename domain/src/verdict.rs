@@ -22,6 +22,8 @@ pub enum Skip {
     NoOlderRelease,
     /// The caller asked for other tiers only.
     NotAsked,
+    /// This version of Simmer does not judge the tier yet.
+    NotBuilt,
     /// The overlay declares the tier as not applicable.
     ExpectedNa { why: String },
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Skip {
         match self {
             Self::NoOlderRelease => f.write_str("no older release"),
             Self::NotAsked => f.write_str("not asked for"),
+            Self::NotBuilt => f.write_str("this version does not judge it"),
             Self::ExpectedNa { why } => write!(f, "not applicable: {why}"),
         }
     }
@@ -68,11 +71,16 @@ impl Verdict {
         }
     }
 
-    /// Returns whether the tier counts as a rung: passed, or left out on purpose.
+    /// Returns whether the tier counts as a rung: passed, or left out for a reason that lies in the recipe.
+    /// What nobody looked at carries nothing (law 1).
     pub fn holds(&self) -> bool {
         match self {
-            Self::Passed { .. } | Self::Skipped { .. } => true,
-            Self::Failed { .. } | Self::Unverified { .. } => false,
+            Self::Passed { .. } | Self::Skipped { why: Skip::NoOlderRelease | Skip::ExpectedNa { .. } } => {
+                true
+            }
+            Self::Skipped { why: Skip::NotAsked | Skip::NotBuilt }
+            | Self::Failed { .. }
+            | Self::Unverified { .. } => false,
         }
     }
 

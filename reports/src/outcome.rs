@@ -201,6 +201,7 @@ fn verdict(verdict: Option<&Verdict>) -> VerdictOut<'_> {
             let reason = match why {
                 Skip::NoOlderRelease => "no_older_release",
                 Skip::NotAsked => "not_asked",
+                Skip::NotBuilt => "not_built",
                 Skip::ExpectedNa { .. } => "expected_na",
             };
             VerdictOut { skipped: Some(SkipOut { reason, says: why.to_string() }), ..out("skipped") }

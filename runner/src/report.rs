@@ -47,7 +47,7 @@ pub fn read_log(folder: &Path) -> std::io::Result<Option<Log>> {
 /// Writes every form of a run's report into its folder; returns the page.
 pub fn write(folder: &Path, view: &RunView) -> std::io::Result<PathBuf> {
     let logs = kept_logs(folder, view)?;
-    let page = folder.join("index.html");
+    let page = folder.join("report.html");
     replace(&page, &reports::run_page(view, &logs))?;
     replace(&folder.join("outcome.json"), &reports::outcome_json(view))?;
     replace(&folder.join("junit.xml"), &reports::junit(std::slice::from_ref(view)))?;

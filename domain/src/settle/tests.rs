@@ -70,6 +70,7 @@ fn task((nth, word): (usize, &str)) -> TaskSeen {
         wanted,
         state,
         created: at(since - 1),
+        started: at(since - 1),
         since: at(since),
         exit_code: exit,
         oom: false,

@@ -17,13 +17,13 @@ fn each_sample_folds_to_its_state() {
         })
         .collect();
     insta::assert_snapshot!(states.join("\n"), @r"
-    all-passed: passed Some(5)
+    all-passed: passed Some(2)
     crash-loop: failed Some(1)
     mixed-stack: failed Some(1)
     probe-tls: failed Some(0)
     platform-fault: not judged (platform) Some(0)
     unfinished: did not end None
-    superficial: passed (superficial) Some(5)
+    superficial: passed (superficial) Some(1)
     hostile: failed Some(0)
     ");
 }

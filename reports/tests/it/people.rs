@@ -15,13 +15,13 @@ fn the_table_has_a_line_for_each_run() {
     let runs: Vec<RunView> = sample::gallery().iter().take(7).map(view).collect();
     insta::assert_snapshot!(table(&runs), @r"
     recipe          rev                    verdict                 time  evidence
-    gitea           3.6.0+1.22.1-rootless  passed                 0m50s  level 5
+    gitea           3.6.0+1.22.1-rootless  passed                 0m50s  level 2
     gitea           3.6.0+1.22.1-rootless  failed                 0m44s  upgrade: `app` left 3 times, last with code 1: last at 03:05:11
     hedgedoc        2.5.0+1.12.0           failed                 1m36s  upgrade: the stack is mixed: `app` rolled back while `db`, `worker` stayed new: update paused due to fail…; left behind: network run-5b1c_internal, volume run-…
     bluesky-pds     0.9.2+0.4.74           failed                 1m07s  install: TLS failed from outside at https://run-26a4c52ea.ci.example.org/xrpc/_health: certificate is for `traefik.default`, not for this name (12 tries in a w…
     matrix-synapse  7.1.0+v1.116.0         not judged (platform)  0m30s  install: `app`: image `matrixdotorg/synapse:v1.116.0` could not be fetched (timed out after 30 s)
     kinto           1.4.0+19.1.0           did not end            0m36s  the log ends in stage `settle` of side B
-    radicale        1.2.0+3.2.3            passed (superficial)   0m15s  level 5
+    radicale        1.2.0+3.2.3            passed (superficial)   0m15s  level 1
     ");
 }
 
@@ -69,9 +69,9 @@ fn a_comment_tells_what_failed_where_and_what_to_try() {
     | lint | ✓ passed |  |
     | install | ✓ passed |  |
     | upgrade | ✗ failed | `` `app` left 3 times, last with code 1: last at 03:05:11 `` |
-    | backup | – skipped | not asked for |
-    | restore | – skipped | not asked for |
-    | custom | – skipped | not asked for |
+    | backup | – skipped | this version does not judge it |
+    | restore | – skipped | this version does not judge it |
+    | custom | – skipped | this version does not judge it |
 
     level **1** · took 44.4 s · commit `9f1c2ab` · run `ef3aacc5`
 
@@ -94,11 +94,11 @@ fn a_comment_on_a_green_run_is_short() {
     | lint | ✓ passed |  |
     | install | ✓ passed |  |
     | upgrade | ✓ passed |  |
-    | backup | – skipped | not asked for |
-    | restore | – skipped | not asked for |
-    | custom | – skipped | not asked for |
+    | backup | – skipped | this version does not judge it |
+    | restore | – skipped | this version does not judge it |
+    | custom | – skipped | this version does not judge it |
 
-    level **5** · took 50.7 s · commit `9f1c2ab` · run `650fd90f`
+    level **2** · took 50.7 s · commit `9f1c2ab` · run `650fd90f`
 
     <details><summary>Lint findings (2)</summary>
 

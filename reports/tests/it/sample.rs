@@ -188,7 +188,7 @@ impl Script {
 
     pub(crate) fn later_rooms(&mut self) -> &mut Self {
         for tier in [Tier::Backup, Tier::Restore, Tier::Custom] {
-            self.judge(tier, None, skipped(Skip::NotAsked));
+            self.judge(tier, None, skipped(Skip::NotBuilt));
         }
         self
     }

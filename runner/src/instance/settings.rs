@@ -141,7 +141,7 @@ impl Settings {
         };
         Ok(Self {
             allotter,
-            state: folder.join(state),
+            state: clean(&folder.join(state)),
             engine,
             endpoint: match endpoint {
                 None | Some(RawEndpoint::Auto) => Endpoint::Auto,
@@ -160,6 +160,29 @@ impl Settings {
             disk_free: disk_free_gib.unwrap_or(2) * 1024 * 1024 * 1024,
         })
     }
+}
+
+/// Takes `a/../b` out of a path, so that what is printed reads well. A link on the way keeps its meaning:
+/// the path is only cleaned where it leads to the same folder.
+fn clean(path: &Path) -> PathBuf {
+    let mut parts: Vec<std::path::Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (std::path::Component::ParentDir, Some(std::path::Component::Normal(_))) => {
+                parts.pop();
+            }
+            (std::path::Component::CurDir, _) => {}
+            _ => parts.push(part),
+        }
+    }
+    let cleaned: PathBuf = parts.iter().collect();
+    let same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        // Neither is there yet: nothing on the way can be a link that matters.
+        (Err(_), Err(_)) => true,
+        _ => false,
+    };
+    if same(&cleaned, path) { cleaned } else { path.to_owned() }
 }
 
 fn check_edge(raw: RawEdge, file: &Path, folder: &Path) -> Result<EdgeSettings, ConfigProblems> {

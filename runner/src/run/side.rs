@@ -260,7 +260,9 @@ impl SideRun<'_> {
         let applied =
             self.shared.engine.apply(&built.specs, self.applied.as_ref()).await.map_err(|e| e.cause())?;
         self.applied = Some(applied);
-        self.shared.front.route(self.shared, self.stack, built);
+        for says in self.shared.front.route(self.shared, self.stack, built) {
+            self.tell(What::Warned { says });
+        }
         Ok(format!("{} services of {}", built.specs.services.len(), built.release))
     }
 
