@@ -1,5 +1,6 @@
 //! One recipe against one swarm: engine, source, probes, edge.
 
+pub mod edge;
 pub mod engine;
 pub mod probe;
 pub mod source;

@@ -1,6 +1,7 @@
 //! Tests with real sockets on loopback and real repositories in temporary folders.
 #![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
 
+mod edge;
 mod probe;
 mod servers;
 mod source;

@@ -70,6 +70,15 @@ impl Server {
         .await
     }
 
+    /// Speaks before it is spoken to, and waits for the other side to close.
+    pub(crate) async fn saying_first(word: &'static str) -> Self {
+        Self::start(move |mut stream| async move {
+            stream.write_all(word.as_bytes()).await.ok();
+            stream.read_u8().await.ok();
+        })
+        .await
+    }
+
     /// Like [`Server::saying`], inside of TLS.
     pub(crate) async fn tls_saying(config: Arc<ServerConfig>, answer: impl Into<Vec<u8>>) -> Self {
         let answer: Arc<[u8]> = Arc::from(answer.into());
