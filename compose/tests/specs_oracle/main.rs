@@ -13,15 +13,21 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use cases::Case;
+use compose::specs::StackSpecs;
+use engine::{FakeEngine, Posted, id_of};
 
+/// The stack's name, the same on both sides.
+const STACK: &str = "oracle";
 /// Fewer cases than this mean that a corpus was lost on the way.
 const CASES_AT_LEAST: usize = 150;
 const DEPLOYABLE_AT_LEAST: usize = 120;
 
 /// Returns the differences of a case, empty if there are none, and whether the CLI deploys it.
 fn judge(case: &Case, api: &str) -> (Vec<String>, bool) {
-    let theirs = cli::deploy(case, api);
-    let ours = ours::specs(case, api);
+    let scratch = tempfile::tempdir().unwrap();
+    let engine = FakeEngine::start(&scratch.path().join("engine.sock"), api);
+    let theirs = cli::deploy(case, STACK, &engine.host(), scratch.path()).map(|()| engine.posted());
+    let ours = ours::specs(case, STACK, api).map(would_post);
     let differences = match (&theirs, &ours) {
         (Ok(theirs), Ok(ours)) => diff::compare(theirs, ours),
         (Err(_), Err(_)) => Vec::new(),
@@ -29,6 +35,19 @@ fn judge(case: &Case, api: &str) -> (Vec<String>, bool) {
         (Err(theirs), Ok(_)) => vec![format!("Docker refuses it, we do not: {theirs}")],
     };
     (differences, theirs.is_ok())
+}
+
+/// Returns the bodies that we would post, with the ids that the fake engine gives.
+fn would_post(mut specs: StackSpecs) -> Posted {
+    for service in specs.services.values_mut() {
+        service.resolve(&|name| Some(id_of(name)), &|name| Some(id_of(name))).unwrap();
+    }
+    Posted {
+        networks: specs.networks.iter().map(ours::body).collect(),
+        secrets: specs.secrets.iter().map(ours::body).collect(),
+        configs: specs.configs.iter().map(ours::body).collect(),
+        services: specs.services.values().map(ours::body).collect(),
+    }
 }
 
 /// Judges all cases on a few threads; returns what differs, and how many are deployable.

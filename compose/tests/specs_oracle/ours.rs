@@ -3,17 +3,16 @@
 use std::fs;
 
 use compose::convert::{ApiVersion, ConvertInput, EngineFacts, convert};
+use compose::specs::StackSpecs;
 use compose::{Interpolation, LoadInput, Problems, Source, load};
 use domain::StackName;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cases::Case;
-use crate::cli::STACK;
-use crate::engine::{Posted, id_of};
 
-/// Returns what we would post, or what we say when we refuse.
-pub(crate) fn specs(case: &Case, api: &str) -> Result<Posted, String> {
+/// Returns what we would create, or what we say when we refuse.
+pub(crate) fn specs(case: &Case, stack: &str, api: &str) -> Result<StackSpecs, String> {
     let text = |problems: Problems| {
         let lines = problems.list().iter().map(|p| format!("{}: {}", p.key, p.says));
         lines.collect::<Vec<_>>().join("; ")
@@ -33,27 +32,18 @@ pub(crate) fn specs(case: &Case, api: &str) -> Result<Posted, String> {
         read_file: &|path| fs::read_to_string(path).map_err(|error| error.to_string()),
     })
     .map_err(text)?;
-    let stack = StackName::parse(STACK).unwrap();
-    let mut specs = convert(&ConvertInput {
+    let stack = StackName::parse(stack).unwrap();
+    convert(&ConvertInput {
         model: &loaded.model,
         stack: &stack,
         engine: EngineFacts { api: ApiVersion::parse(api).unwrap() },
         read_file: &|path| fs::read(path).map_err(|error| error.to_string()),
         locate: &|key| loaded.locate(key),
     })
-    .map_err(text)?;
-    for service in specs.services.values_mut() {
-        service.resolve(&|name| Some(id_of(name)), &|name| Some(id_of(name))).unwrap();
-    }
-    Ok(Posted {
-        networks: specs.networks.iter().map(posted).collect(),
-        secrets: specs.secrets.iter().map(posted).collect(),
-        configs: specs.configs.iter().map(posted).collect(),
-        services: specs.services.values().map(posted).collect(),
-    })
+    .map_err(text)
 }
 
-/// Returns the body as it would go over the wire, and as a reader there would see it.
-fn posted(spec: &impl Serialize) -> Value {
+/// Returns a body as it would go over the wire, and as a reader there would see it.
+pub(crate) fn body(spec: &impl Serialize) -> Value {
     serde_json::from_str(&serde_json::to_string(spec).unwrap()).unwrap()
 }
