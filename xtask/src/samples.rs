@@ -244,4 +244,59 @@ mod tests {
         let error = releases(folder.path()).unwrap_err().to_string();
         assert!(error.ends_with("first` is no release: name it like `01-1.0.0+2.5`"), "{error}");
     }
+
+    /// This repository's own samples.
+    fn own(shelf: &str) -> Vec<(String, Vec<Release>)> {
+        let shelf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples").join(shelf);
+        folders(&shelf).unwrap().iter().map(|recipe| (name_of(recipe), releases(recipe).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_release_says_its_own_tag_and_has_a_note() {
+        for (name, releases) in own("recipes").into_iter().chain(own("broken")) {
+            for Release { folder, tag } in releases {
+                let compose = fs::read_to_string(folder.join("compose.yml")).unwrap();
+                assert!(compose.contains(&format!(".version={tag}\"")), "{name} {tag}: no version label");
+                assert!(folder.join("release").join(&tag).exists(), "{name} {tag}: no release note");
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_has_three_releases_and_a_broken_one_two() {
+        for (shelf, count) in [("recipes", 3), ("broken", 2)] {
+            for (name, releases) in own(shelf) {
+                assert_eq!(releases.len(), count, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_is_enrolled() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+        for (shelf, instance) in [("recipes", "instance"), ("broken", "instance-broken")] {
+            for (name, _) in own(shelf) {
+                let enrolment = samples.join(instance).join("recipes").join(format!("{name}.toml"));
+                assert!(enrolment.exists(), "`{}` is missing", enrolment.display());
+            }
+        }
+    }
+
+    #[test]
+    fn every_image_that_a_sample_names_is_in_the_catalogue_but_the_one_that_is_missing_on_purpose() {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/images");
+        let catalogue = crate::images::Catalogue::read(&images).unwrap();
+        let known = catalogue.pick(|_| true);
+        let mut unknown = Vec::new();
+        for (name, releases) in own("recipes").into_iter().chain(own("broken")) {
+            for Release { folder, tag } in releases {
+                let compose = fs::read_to_string(folder.join("compose.yml")).unwrap();
+                let named = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+                for image in named.filter(|image| known.iter().all(|known| known.name != *image)) {
+                    unknown.push(format!("{name} {tag} {image}"));
+                }
+            }
+        }
+        assert_eq!(unknown, ["image-missing 1.1.0+2.0 127.0.0.1:5055/simmer/testbox:9.9-no-such-version"]);
+    }
 }
