@@ -95,4 +95,5 @@ const NEEDS_MODEL: &[&Rule] = &[
     &powers::P014,
     &powers::P015,
     &powers::P016,
+    &powers::P017,
 ];

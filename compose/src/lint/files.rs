@@ -8,7 +8,7 @@ use domain::event::Severity;
 use super::findings::{Findings, Spot};
 use super::rule::Rule;
 use super::vars::{self, Otherwise};
-use super::view::{ROOT, Use, View, load_files, walk};
+use super::view::{ROOT, Size, Use, View, load_files, walk};
 use crate::convert::{ConvertInput, EngineFacts, convert};
 use crate::recipe::choose_files;
 use crate::yaml::{Kind, Mark, Node};
@@ -221,7 +221,11 @@ pub(super) fn deployable(view: &View<'_>, out: &mut Findings) {
     }
 }
 
+/// Returns the compose files that are not selected.
 fn offered<'a>(view: &View<'a>) -> Vec<&'a str> {
+    if view.size == Size::TooLarge {
+        return Vec::new();
+    }
     let files = view.recipe.compose_files();
     files.into_iter().filter(|file| !view.recipe.selected.iter().any(|selected| selected == file)).collect()
 }

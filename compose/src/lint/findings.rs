@@ -29,6 +29,23 @@ impl Spot {
     }
 }
 
+/// A place, or how to find it: looking for one is only worth it for a finding that is listed.
+pub(super) trait At {
+    fn spot(self) -> Spot;
+}
+
+impl At for Spot {
+    fn spot(self) -> Spot {
+        self
+    }
+}
+
+impl<F: FnOnce() -> Spot> At for F {
+    fn spot(self) -> Spot {
+        self()
+    }
+}
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -39,8 +56,8 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Adds a finding with the rule's own severity and remedy.
-    pub(super) fn add(&mut self, rule: &Rule, spot: Spot, says: impl Into<String>) {
-        self.add_as(rule, rule.severity, spot, says, rule.remedy);
+    pub(super) fn add(&mut self, rule: &Rule, at: impl At, says: impl Into<String>) {
+        self.add_as(rule, rule.severity, at, says, rule.remedy);
     }
 
     /// Adds a finding that is milder than the rule's worst, or knows a better remedy.
@@ -48,11 +65,18 @@ impl Findings {
         &mut self,
         rule: &Rule,
         severity: Severity,
-        spot: Spot,
+        at: impl At,
         says: impl Into<String>,
         remedy: impl Into<String>,
     ) {
         debug_assert!(severity <= rule.severity, "{} reports more than it promises", rule.id);
+        // By severity, so that what fails the tier cannot be hidden behind what does not.
+        let count = self.counts.entry((rule.id, severity)).or_default();
+        if *count >= MOST_PER_RULE {
+            *count += 1;
+            return;
+        }
+        let spot = at.spot();
         let finding = Finding {
             rule: rule.id.to_owned(),
             severity,
@@ -61,13 +85,8 @@ impl Findings {
             says: plain(&says.into()),
             remedy: plain(&remedy.into()),
         };
-        if self.list.contains(&finding) {
-            return;
-        }
-        // By severity, so that what fails the tier cannot be hidden behind what does not.
-        let count = self.counts.entry((rule.id, severity)).or_default();
-        *count += 1;
-        if *count <= MOST_PER_RULE {
+        if !self.list.contains(&finding) {
+            *count += 1;
             self.list.push(finding);
         }
     }
@@ -122,8 +141,9 @@ mod tests {
         for line in 1..=60 {
             findings.add(&R001, Spot::new("compose.yml", line), "again");
         }
+        findings.add_as(&R001, Severity::Info, Spot::default(), "told all the same", "");
         let (list, _) = findings.finish();
-        assert_eq!(list.len(), 50);
+        assert_eq!(list.len(), 51);
         assert_eq!(list.last().unwrap().says, "again (and 10 more like this)");
     }
 

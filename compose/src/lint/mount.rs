@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::event::Severity;
 
 use super::backup::{covers, kept};
-use super::findings::{Findings, Spot};
+use super::findings::{At, Findings, Spot};
 use super::rule::Rule;
 use super::view::{Use, View, items_of, text_of, walk};
 use crate::model::FileReference;
@@ -48,30 +48,30 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
                     reference.source,
                     volume.source
                 );
-                out.add(&S006, reference_spot(view, name, kind, &reference.source), says);
+                out.add(&S006, || reference_spot(view, name, kind, &reference.source), says);
             }
         }
         for mount in kept(service).filter(|mount| !model.volumes.contains_key(&mount.source)) {
-            undeclared(out, volume_spot(view, name, &mount.source), "volume", &mount.source, name);
+            undeclared(out, || volume_spot(view, name, &mount.source), "volume", &mount.source, name);
         }
         for network in service.networks.keys().filter(|n| *n != "default" && !model.networks.contains_key(*n))
         {
-            let spot = view.item_spot(&["services", name, "networks"], |item| item.key == *network);
+            let spot = || view.item_spot(&["services", name, "networks"], |item| item.key == *network);
             undeclared(out, spot, "network", network, name);
         }
         for reference in service.secrets.iter().filter(|r| !model.secrets.contains_key(&r.source)) {
-            let spot = reference_spot(view, name, "secrets", &reference.source);
+            let spot = || reference_spot(view, name, "secrets", &reference.source);
             undeclared(out, spot, "secret", &reference.source, name);
         }
         for reference in service.configs.iter().filter(|r| !model.configs.contains_key(&r.source)) {
-            let spot = reference_spot(view, name, "configs", &reference.source);
+            let spot = || reference_spot(view, name, "configs", &reference.source);
             undeclared(out, spot, "config", &reference.source, name);
         }
     }
     unused(view, out);
 }
 
-fn undeclared(out: &mut Findings, spot: Spot, kind: &str, key: &str, service: &str) {
+fn undeclared(out: &mut Findings, spot: impl At, kind: &str, key: &str, service: &str) {
     let says = format!("service `{service}` uses {kind} `{key}`, which is not declared");
     out.add(&S017, spot, says);
 }

@@ -1,6 +1,5 @@
 //! Rules about names on shared networks.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use domain::event::Severity;
@@ -27,6 +26,9 @@ const COMMON: &[&str] = &[
     "client",
 ];
 
+/// Most settings of one service that are told.
+const MOST_MENTIONS: usize = 20;
+
 /// Parts of a setting's name that say its value is an address.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(HOST|SERVER|ADDR|URL|URI|ENDPOINT|UPSTREAM|DSN|BACKEND|BROKER|PEER)")
@@ -36,22 +38,19 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
 /// Applies the rule.
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     let Some(model) = view.model() else { return };
-    let names: BTreeSet<&str> = model.services.keys().map(String::as_str).collect();
     for (name, service) in view.services() {
         let Some(shared) = networks_of(model, service).find(|key| is_shared(view, model, key)) else {
             continue;
         };
-        for target in &names {
-            let where_to = model.networks.get(shared).map_or(shared, |network| network.name.as_str());
-            for (spot, how) in mentions(view, name, service, target) {
-                // Databases are rarely on it; where one is, the same thing happens.
-                let severity = if COMMON.contains(target) { Severity::Warning } else { Severity::Info };
-                let says = format!(
-                    "service `{name}` is on the shared network `{where_to}` and addresses `{target}` by its bare name \
-                     ({how}): other stacks may answer"
-                );
-                out.add_as(&S005, severity, spot, says, S005.remedy.replace("<service>", target));
-            }
+        let network = model.networks.get(shared).map_or(shared, |network| network.name.as_str());
+        for (spot, how, target) in mentions(view, model, name, service) {
+            // Databases are rarely on it; where one is, the same thing happens.
+            let severity = if COMMON.contains(&target.as_str()) { Severity::Warning } else { Severity::Info };
+            let says = format!(
+                "service `{name}` is on the shared network `{network}` and addresses `{target}` by its bare name \
+                 ({how}): other stacks may answer"
+            );
+            out.add_as(&S005, severity, spot, says, S005.remedy.replace("<service>", &target));
         }
     }
 }
@@ -71,48 +70,67 @@ fn is_shared(view: &View<'_>, model: &Model, key: &str) -> bool {
     })
 }
 
-/// Returns where the service's settings, command, healthcheck or configs address the target.
-fn mentions(view: &View<'_>, name: &str, service: &Service, target: &str) -> Vec<(Spot, String)> {
+/// Returns where the service's settings, command or configs address a service of the stack: the place, how, whom.
+/// At most [`MOST_MENTIONS`].
+fn mentions(view: &View<'_>, model: &Model, name: &str, service: &Service) -> Vec<(Spot, String, String)> {
     let mut found = Vec::new();
-    let address = addresses(target);
+    let known = |target: &&str| model.services.contains_key(*target);
     for (key, value) in &service.environment {
-        let Some(value) = value else { continue };
-        if address.is_match(value) || (value == target && ADDRESS.is_match(key)) {
-            found.push((
-                view.item_spot(&["services", name, "environment"], |item| item.key == *key),
-                key.clone(),
-            ));
+        if found.len() >= MOST_MENTIONS {
+            break;
+        }
+        let Some(value) = value.as_deref() else { continue };
+        let whole = known(&value) && ADDRESS.is_match(key);
+        let target = addressed(value).into_iter().find(known).or(whole.then_some(value));
+        if let Some(target) = target {
+            let spot = view.item_spot(&["services", name, "environment"], |item| item.key == *key);
+            found.push((spot, key.clone(), target.to_owned()));
         }
     }
     for (key, words) in [("command", &service.command), ("entrypoint", &service.entrypoint)] {
-        if words.iter().any(|word| address.is_match(word)) {
-            let spot = view
-                .item_spot(&["services", name, key], |item: &Item<'_>| address.is_match(&text_of(item.node)));
-            found.push((spot, key.to_owned()));
+        if let Some(target) = words.iter().flat_map(|word| addressed(word)).find(known) {
+            let names = |item: &Item<'_>| addressed(&text_of(item.node)).contains(&target);
+            found.push((view.item_spot(&["services", name, key], names), key.to_owned(), target.to_owned()));
         }
     }
-    let Some(model) = view.model() else { return found };
     for reference in &service.configs {
         let Some(config) = model.configs.get(&reference.source) else { continue };
         let Some((file, content)) = view.text_at(&config.file) else { continue };
-        for (line, text) in numbered(content) {
-            let comment = text.trim_start().starts_with(['#', ';']) || text.trim_start().starts_with("//");
-            if !comment && address.is_match(text) {
-                found.push((Spot::new(file, line), format!("config `{}`", reference.source)));
-                break;
-            }
+        let first = numbered(content).filter(|(_, text)| !is_comment(text)).find_map(|(line, text)| {
+            let target = addressed(text).into_iter().find(known)?;
+            Some((line, target))
+        });
+        if let Some((line, target)) = first {
+            found.push((Spot::new(file, line), format!("config `{}`", reference.source), target.to_owned()));
         }
     }
     found
 }
 
-/// Matches `//name`, `@name` and `name:port`, where the name ends there and does not go on with a dot.
-fn addresses(name: &str) -> Regex {
-    let name = regex::escape(name);
-    Regex::new(&format!(
-        r#"(?:(?://|@){name}(?:[:/\s"'`;,)}}\]]|$))|(?:(?:^|[\s"'`=,;(\[{{|>]){name}:[0-9]{{2,5}}(?:[^0-9.\w]|$))"#
+fn is_comment(line: &str) -> bool {
+    ["#", ";", "//", "--"].iter().any(|sign| line.trim_start().starts_with(sign))
+}
+
+/// `//name`, `//user:word@name`, `@name:` and `name:port`, where the name ends there and no dot follows.
+static ADDRESSED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r#"(?://(?:[^/@\s"'`]*@)?|@)([A-Za-z0-9_-]+)(?:[:/\s"'`;,)}\]]|$)"#,
+        r#"|(?:^|[\s"'`=,;(\[{|>])([A-Za-z0-9_-]+):[0-9]{2,5}(?:[^0-9.\w]|$)"#
     ))
-    .expect("the name is escaped")
+    .expect("a constant pattern")
+});
+
+/// Returns the bare host names that a text addresses, in order.
+fn addressed(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut at = 0;
+    // From the end of each name, as what follows it may be what stands before the next.
+    while let Some(found) = ADDRESSED.captures_at(text, at) {
+        let Some(name) = found.get(1).or_else(|| found.get(2)) else { break };
+        names.push(name.as_str());
+        at = name.end();
+    }
+    names
 }
 
 #[cfg(test)]
@@ -121,31 +139,26 @@ mod tests {
 
     #[test]
     fn addresses_are_told_from_words() {
-        let address = addresses("app");
-        for yes in [
-            "http://app:3000/tls-check",
-            "postgresql://app:pw@app/db",
-            "app:3000",
-            "reverse_proxy app:3000",
-            "[\"--upstream=http://app\"]",
-            "fastcgi_pass app:9000;",
-            "//app",
+        for (text, names) in [
+            ("http://app:3000/tls-check", "app"),
+            ("postgresql://user:word@db/app", "db"),
+            ("postgresql://app:$$p@db:5432/app", "db"),
+            ("app:3000,db:5432", "app db"),
+            ("reverse_proxy app:3000", "app"),
+            ("[\"--upstream=http://app\"]", "app"),
+            ("fastcgi_pass app:9000;", "app"),
+            ("root:word@tcp(db:3306)/blog", "db"),
+            ("//app", "app"),
+            ("app", ""),
+            ("https://app.example.org", ""),
+            ("myapp:3000", "myapp"),
+            ("/srv/app:80", ""),
+            ("name/app:1.2", ""),
+            ("app:1.25.3", ""),
+            ("app: 3000", ""),
+            ("10:30", "10"),
         ] {
-            assert!(address.is_match(yes), "{yes}");
-        }
-        for no in [
-            "app",
-            "https://app.example.org",
-            "myapp:3000",
-            "/srv/app:80",
-            "name/app:1.2",
-            "app:1.25.3",
-            "stack_app:3000",
-            "app: 3000",
-            "app-internal:3000",
-            "webapp@application/",
-        ] {
-            assert!(!address.is_match(no), "{no}");
+            assert_eq!(addressed(text).join(" "), names, "{text}");
         }
     }
 }

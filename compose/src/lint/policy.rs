@@ -106,7 +106,7 @@ powers! {
     Sysctls = "sysctls",
     /// Volumes, secrets and configs that belong to another stack.
     ForeignObjects = "foreign-objects",
-    /// Routes for host names that are not the stack's.
+    /// Routes and aliases that are not the stack's own.
     ForeignHosts = "foreign-hosts",
     /// Drivers of networks, volumes, secrets and logs that come from plugins or leave the stack.
     Drivers = "drivers",

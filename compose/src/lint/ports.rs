@@ -40,7 +40,7 @@ pub(super) const S023: Rule = Rule {
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     for (name, service) in view.services() {
         for port in service.ports.iter().filter(|port| port.mode != "host") {
-            let spot = port_spot(view, name, port);
+            let spot = || port_spot(view, name, port);
             if service.deploy.endpoint_mode.eq_ignore_ascii_case("dnsrr") {
                 let says = format!(
                     "service `{name}` has no virtual address and publishes {} by ingress",
@@ -77,11 +77,12 @@ fn lost(view: &View<'_>, out: &mut Findings) {
                     continue;
                 }
                 let says = format!("{} of service `{name}` is lost when the files are merged", show(port));
-                let spot = view
-                    .items(&["services", name, "ports"])
-                    .into_iter()
-                    .find(|(tree, item)| tree.file == file && is_port(item, port))
-                    .map_or_else(|| Spot::file(file), |(tree, item)| Spot::new(tree.file, item.at.line));
+                let spot = || {
+                    view.items(&["services", name, "ports"])
+                        .into_iter()
+                        .find(|(tree, item)| tree.file == file && is_port(item, port))
+                        .map_or_else(|| Spot::file(file), |(tree, item)| Spot::new(tree.file, item.at.line))
+                };
                 out.add(&S011, spot, says);
             }
         }

@@ -4,7 +4,7 @@ use domain::event::Severity;
 use domain::route;
 
 use super::backup::covers;
-use super::findings::{Findings, Spot};
+use super::findings::{At, Findings, Spot};
 use super::network::networks_of;
 use super::policy::{Power, Trust};
 use super::ports::port_spot;
@@ -78,6 +78,13 @@ power_rule!(
     "drivers are plugins on the host, or send data elsewhere; logs of such services cannot be read as evidence"
 );
 
+power_rule!(
+    P017,
+    "foreign alias",
+    "a service takes a name of its own choice on a shared network",
+    "it could answer in the place of another stack's service"
+);
+
 pub(super) const P014: Rule = Rule {
     id: "P014",
     name: "file outside the recipe",
@@ -113,7 +120,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
             if view.policy.trust == Trust::Untrusted || port.mode == "host" {
                 let number = if port.published == 0 { port.target } else { port.published };
                 let says = format!("service `{name}` publishes port {number}");
-                refuse(view, Power::PublishedPorts, &P008, port_spot(view, name, port), says, out);
+                refuse(view, Power::PublishedPorts, &P008, || port_spot(view, name, port), says, out);
             }
         }
     }
@@ -123,7 +130,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
 }
 
 /// Adds a refusal, unless the enrolment allows it. For a trusted recipe it is only told.
-fn refuse(view: &View<'_>, power: Power, rule: &Rule, spot: Spot, says: String, out: &mut Findings) {
+fn refuse(view: &View<'_>, power: Power, rule: &Rule, spot: impl At, says: String, out: &mut Findings) {
     if view.policy.allowed.contains(&power) {
         return;
     }
@@ -197,18 +204,25 @@ fn mounts(view: &View<'_>, model: &Model, name: &str, service: &Service, out: &m
             "tmpfs" | "image" => {}
             "volume" => {
                 let Some(path) = model.volumes.get(&mount.source).and_then(bound_path) else { continue };
-                host_path(view, name, mount, path, spot(), out);
+                host_path(view, name, mount, path, &spot, out);
             }
-            _ => host_path(view, name, mount, &mount.source, spot(), out),
+            _ => host_path(view, name, mount, &mount.source, &spot, out),
         }
     }
 }
 
-fn host_path(view: &View<'_>, name: &str, mount: &Mount, path: &str, spot: Spot, out: &mut Findings) {
+fn host_path(
+    view: &View<'_>,
+    name: &str,
+    mount: &Mount,
+    path: &str,
+    spot: &dyn Fn() -> Spot,
+    out: &mut Findings,
+) {
     let says = format!("service `{name}` mounts {path} of the host at {}", mount.target);
     let is_socket = path.ends_with("docker.sock");
     if is_socket || covers(path, "/var/run/docker.sock") || covers(path, "/run/docker.sock") {
-        refuse(view, Power::DockerSocket, &P003, spot.clone(), says.clone(), out);
+        refuse(view, Power::DockerSocket, &P003, spot, says.clone(), out);
     }
     // A folder above the socket has more in it than the socket.
     if !is_socket {
@@ -244,13 +258,21 @@ fn networks(view: &View<'_>, model: &Model, name: &str, service: &Service, out: 
     for key in networks_of(model, service) {
         let Some(network) = model.networks.get(key) else { continue };
         let full = if network.name.is_empty() && network.external { key } else { network.name.as_str() };
-        let spot = view.item_spot(&["services", name, "networks"], |item| item.key == key);
+        let spot = || view.item_spot(&["services", name, "networks"], |item| item.key == key);
         if full == "host" {
             let says = format!("service `{name}` is on the host's network");
             refuse(view, Power::HostNetwork, &P004, spot, says, out);
         } else if !is_own(view, full) && !view.policy.networks.contains(full) {
             let says = format!("service `{name}` is on the network `{full}`, which is not the stack's own");
             refuse(view, Power::ForeignNetworks, &P007, spot, says, out);
+        }
+        let aliases =
+            service.networks.get(key).and_then(Option::as_ref).map_or(&[][..], |used| &used.aliases);
+        let shared = network.external || !is_own(view, full);
+        for alias in aliases.iter().filter(|alias| shared && !is_own(view, alias)) {
+            let says = format!("service `{name}` is also called `{alias}` on the network `{full}`");
+            let spot = view.spot(&["services", name, "networks", key, "aliases"]);
+            refuse(view, Power::ForeignHosts, &P017, spot, says, out);
         }
         if !matches!(network.driver.as_str(), "" | "overlay") && !network.external {
             let says = format!("network `{key}` has the driver `{}`", network.driver);
@@ -321,7 +343,7 @@ fn hosts(view: &View<'_>, out: &mut Findings) {
                     "whether the rule `{value}` of service `{name}` keeps to `{domain}` cannot be told"
                 ),
             };
-            refuse(view, Power::ForeignHosts, &P013, view.label_spot(name, label), says, out);
+            refuse(view, Power::ForeignHosts, &P013, || view.label_spot(name, label), says, out);
         }
     }
 }
@@ -349,7 +371,7 @@ fn labels(view: &View<'_>, model: &Model, out: &mut Findings) {
     };
     let mut look = |path: &[&str], labels: &std::collections::BTreeMap<String, String>| {
         for label in labels.keys().filter(|label| RESERVED.iter().any(|prefix| label.starts_with(prefix))) {
-            let spot = view.item_spot(path, |item| item.key == *label);
+            let spot = || view.item_spot(path, |item| item.key == *label);
             out.add_as(&P015, severity, spot, format!("the label `{label}` is reserved"), P015.remedy);
         }
     };

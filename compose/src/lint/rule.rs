@@ -93,6 +93,7 @@ pub const RULES: &[Rule] = &[
     powers::P014,
     powers::P015,
     powers::P016,
+    powers::P017,
     waive::W001,
 ];
 

@@ -43,7 +43,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     for unknown in &table.unknown {
         let says =
             format!("service `{}`: `{}={}`: {}", unknown.service, unknown.label, unknown.value, unknown.why);
-        out.add(&S013, view.label_spot(&unknown.service, &unknown.label), says);
+        out.add(&S013, || view.label_spot(&unknown.service, &unknown.label), says);
     }
     own_domain(view, &table, out);
     own_names(view, out);
@@ -93,7 +93,7 @@ fn own_names(view: &View<'_>, out: &mut Findings) {
             if !name.contains(stack) && told.insert((*kind, *name)) {
                 let says =
                     format!("the name `{name}` in {kind} of service `{service}` is the same in every stack");
-                out.add(&S028, view.label_spot(service, label), says);
+                out.add(&S028, || view.label_spot(service, label), says);
             }
         }
     }

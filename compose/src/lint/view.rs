@@ -10,10 +10,14 @@ use crate::model::{Model, Service};
 use crate::recipe::env_sample::State;
 use crate::recipe::{AbraSh, EnvFile, abra_sh, env_sample};
 use crate::yaml::{self, Kind, Mark, Node};
-use crate::{Interpolation, LoadInput, Loaded, Problems, Source, load};
+use crate::{Interpolation, LoadInput, Loaded, Problem, Problems, Source, load};
 
 /// The folder in which the recipe is pretended to lie.
 pub(super) const ROOT: &str = "/recipe";
+
+/// Most keys and values in all compose files together, aliases counted as often as they are used. Real recipes have
+/// some hundreds; the rules compare items with items, and a hostile recipe could have a million.
+const MOST_NODES: usize = 20_000;
 
 /// Everything that a rule may look at.
 pub(super) struct View<'a> {
@@ -25,10 +29,18 @@ pub(super) struct View<'a> {
     pub(super) merged: Result<Loaded, Problems>,
     /// The selected files with every `${…}` left alone.
     pub(super) raw: Result<Loaded, Problems>,
+    pub(super) size: Size,
     /// `.env.sample`, if there is one.
     pub(super) sample: Option<EnvFile>,
     /// Exports of `abra.sh`; none if there is none.
     pub(super) abra_sh: AbraSh,
+}
+
+/// Whether the compose files are within what lint reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Fits,
+    TooLarge,
 }
 
 /// Where `.env.sample` mentions a variable.
@@ -69,19 +81,28 @@ impl<'a> View<'a> {
             recipe.compose_files().into_iter().filter(|file| !recipe.selected.iter().any(|s| s == file));
         let files = recipe.selected.iter().map(|file| (file.as_str(), Use::Selected));
         let files = files.chain(offered.map(|file| (file, Use::Offered)));
-        let trees = files
+        let trees: Vec<Tree<'_>> = files
             .filter_map(|(file, use_)| {
                 let root = yaml::read(recipe.files.get(file)?).ok()??;
                 Some(Tree { file, root, use_ })
             })
             .collect();
-        let load = |interpolation| load_files(&recipe.files, &recipe.selected, &recipe.env, interpolation);
+        let nodes: usize = trees.iter().map(|tree| count(&tree.root)).sum();
+        let size = if nodes > MOST_NODES { Size::TooLarge } else { Size::Fits };
+        let load = |interpolation| match size {
+            Size::Fits => load_files(&recipe.files, &recipe.selected, &recipe.env, interpolation),
+            Size::TooLarge => Err(Problems::new(vec![too_large(&recipe.selected, nodes)])),
+        };
         let merged = load(Interpolation::Apply);
         let raw = load(Interpolation::Skip);
+        let trees = match size {
+            Size::Fits => trees,
+            Size::TooLarge => Vec::new(),
+        };
         let text = |name: &str| recipe.files.get(name).map(String::as_str);
         let sample = text(".env.sample").map(|text| env_sample::parse(".env.sample", text));
         let abra_sh = abra_sh::parse("abra.sh", text("abra.sh").unwrap_or(""));
-        Self { recipe, policy, trees, merged, raw, sample, abra_sh }
+        Self { recipe, policy, trees, merged, raw, size, sample, abra_sh }
     }
 
     /// Returns where `.env.sample` sets a variable, or else shows it as an option.
@@ -164,6 +185,23 @@ impl<'a> View<'a> {
     pub(super) fn text_at(&self, absolute: &str) -> Option<(&'a str, &'a str)> {
         let path = absolute.strip_prefix(ROOT)?.strip_prefix('/')?;
         self.recipe.files.get_key_value(path).map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+}
+
+fn count(node: &Node) -> usize {
+    let entries: usize = node.entries().iter().map(|entry| count(&entry.value)).sum();
+    let items: usize = node.items().iter().map(count).sum();
+    1 + entries + items
+}
+
+fn too_large(selected: &[String], nodes: usize) -> Problem {
+    Problem {
+        file: selected.first().cloned().unwrap_or_default(),
+        says: format!(
+            "the compose files have {nodes} values together, and lint reads no more than {MOST_NODES}"
+        ),
+        remedy: "no recipe needs so many; look for a list that repeats".to_owned(),
+        ..Problem::default()
     }
 }
 

@@ -110,6 +110,11 @@ cases! {
     p016_a_volume_that_lies_elsewhere_is_refused: "P016",
         breaks volume("{driver_opts: {type: nfs, o: 'addr=192.0.2.1', device: ':/x'}}").at("compose.yml", 7),
         holds volume("{driver_opts: {type: tmpfs, device: tmpfs}}");
+    p017_a_name_of_somebody_else_on_the_shared_network_is_refused: "P017",
+        breaks good().compose("services:\n  app:\n    image: a:1.2.3\n    networks:\n      proxy:\n        \
+                               aliases: [keycloak_app] # <-\nnetworks: {proxy: {external: true}}\n"),
+        holds good().compose("services:\n  app:\n    image: a:1.2.3\n    networks:\n      internal:\n        \
+                              aliases: [blog]\nnetworks: {internal: {}}\n");
     p016_logs_that_go_elsewhere_are_refused: "P016",
         breaks good().app("image: a:1.2.3\nlogging:\n  driver: syslog # <-"),
         holds good().app("image: a:1.2.3\nlogging:\n  driver: json-file");

@@ -204,3 +204,52 @@ fn w001_a_waiver_that_names_no_rule_or_covers_nothing_is_told() {
     0 errors, 2 warnings, 1 info
     "#);
 }
+
+#[test]
+fn a_recipe_that_is_too_large_to_judge_fails() {
+    let ports: String = (0..30_000).map(|port| format!("      - {}:1\n", port + 1)).collect();
+    let text = format!("version: '3.8'\nservices:\n  app:\n    image: a:1.2.3\n    ports:\n{ports}");
+    let report = good().compose(&text).lint();
+    assert_eq!(report.worst(), Some(Severity::Error));
+    let finding = report.errors().find(|finding| finding.rule == "C001").unwrap();
+    assert!(finding.says.ends_with("lint reads no more than 20000"), "{}", finding.says);
+    assert!(report.unjudged.iter().any(|unjudged| unjudged.rule == "P008"));
+}
+
+#[test]
+fn a_recipe_that_breaks_one_rule_everywhere_is_told_fifty_times() {
+    let ports: String = (0..5_000).map(|port| format!("      - {}:1\n", port + 1)).collect();
+    let text = format!("version: '3.8'\nservices:\n  app:\n    image: a:1.2.3\n    ports:\n{ports}");
+    let found = good().compose(&text).found("P008");
+    assert_eq!(found.len(), 50);
+    assert!(
+        found.last().unwrap().says.ends_with("(and 4950 more like this)"),
+        "{}",
+        found.last().unwrap().says
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(96))]
+
+    /// Cuts the good recipe up and puts it together wrongly.
+    #[test]
+    fn lint_never_panics_and_never_names_a_line_that_is_not_there(
+        cuts in proptest::collection::vec((0_usize..2000, 0_usize..60, "[ \\n:{}\\[\\]$a-z0-9&*!|>'\"#-]{0,6}"), 0..4),
+        env in "[A-Za-z0-9_=# \\n$'\"{}]{0,80}",
+    ) {
+        let mut text = good().recipe.files["compose.yml"].clone();
+        for (at, length, new) in cuts {
+            let from = at.min(text.len());
+            let to = (from + length).min(text.len());
+            text.replace_range(from..to, &new);
+        }
+        let sample = good().compose(&text).file(".env.sample", &env);
+        let report = sample.lint();
+        for finding in &report.findings {
+            let lines = sample.recipe.files.get(&finding.file).map_or(0, |text| text.lines().count() + 1);
+            proptest::prop_assert!(usize::try_from(finding.line).unwrap() <= lines, "{finding:?}");
+        }
+        proptest::prop_assert!(report.text().lines().count() >= report.findings.len());
+    }
+}
