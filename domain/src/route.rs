@@ -5,6 +5,8 @@
 
 mod labels;
 mod middleware;
+mod parse;
+mod resolve;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -414,10 +414,14 @@ async fn a_remote_that_never_answers_ends_at_the_deadline_or_when_somebody_asks(
     let error =
         Mirror::sync(&source, folder.path(), Duration::from_millis(300), pending()).await.unwrap_err();
     assert!(matches!(error, SourceError::Deadline { .. }), "{error}");
-    let connected = tokio::task::spawn_blocking(move || listener.accept().map(|_| listener));
-    let asked = async {
-        connected.await.unwrap().unwrap();
-    };
+    let (send, connected) = tokio::sync::oneshot::channel();
+    // The connection stays open in the handle: closed, it would be an answer.
+    let _open = tokio::task::spawn_blocking(move || {
+        let open = listener.accept().unwrap();
+        send.send(()).ok();
+        (open, listener)
+    });
+    let asked = async { connected.await.unwrap() };
     let error = Mirror::sync(&source, folder.path(), LONG, asked).await.unwrap_err();
     assert!(matches!(error, SourceError::Interrupted { .. }), "{error}");
 }
