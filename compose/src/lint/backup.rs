@@ -39,6 +39,15 @@ pub(super) const S004: Rule = Rule {
     remedy: "put `backupbot.backup=true` into `deploy.labels` of the service that has the volume",
 };
 
+pub(super) const S030: Rule = Rule {
+    id: "S030",
+    name: "old backup label",
+    severity: Severity::Info,
+    says: "a service has `backupbot.backup.path`, the label of the first backup bot",
+    why: "today's backup bot does not read it, and stores the whole volume",
+    remedy: "write `backupbot.backup.volumes.<volume>.path=<path>`, relative to the volume",
+};
+
 /// Where databases keep their files: a part of the image's name, and the directories.
 const DATABASES: &[(&str, &[&str])] = &[
     ("postgres", &["/var/lib/postgresql", "/bitnami/postgresql"]),
@@ -72,6 +81,10 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     }
     for (name, service) in view.services() {
         hooks(view, name, service, out);
+        if label(service, "backupbot.backup.path").is_some() {
+            let says = format!("`backupbot.backup.path` of service `{name}` is not read any more");
+            out.add(&S030, || view.label_spot(name, "backupbot.backup.path"), says);
+        }
     }
     nothing(view, &enabled, out);
 }

@@ -79,6 +79,8 @@ const NEEDS_MODEL: &[&Rule] = &[
     &ports::S023,
     &deploy::S024,
     &deploy::S025,
+    &traefik::S028,
+    &backup::S030,
     &powers::P001,
     &powers::P002,
     &powers::P003,

@@ -135,6 +135,10 @@ fn add_problem(rule: &Rule, severity: Severity, problem: &Problem, out: &mut Fin
     let line = u32::try_from(problem.line).unwrap_or(0);
     let says = match problem.key.as_str() {
         "" => problem.says.clone(),
+        // Some problems are sentences about the key, others sentences of their own.
+        key if ["is ", "must ", "has ", "does "].iter().any(|verb| problem.says.starts_with(verb)) => {
+            format!("`{key}` {}", problem.says)
+        }
         key => format!("`{key}`: {}", problem.says),
     };
     // That the file is read without variables is the whole of S001, and the loader cannot know it.

@@ -1,5 +1,7 @@
 //! Rules about images: there is one, it has a tag, the tag stays what it is.
 
+use std::collections::BTreeSet;
+
 use domain::event::Severity;
 
 use super::findings::Findings;
@@ -182,14 +184,18 @@ fn pinned_by_release(view: &View<'_>, service: &str, out: &mut Findings) {
     let path = ["services", service, "image"];
     let written = view.selected().rev().find_map(|tree| walk(&tree.root, &path));
     let Some((_, node)) = written else { return };
-    for var in vars::vars(&text_of(node)) {
-        if let Some(line) = view.set_in_sample(var.name) {
-            let says = format!(
-                "the image of service `{service}` comes from `{}`, which `.env.sample` sets in line {line}",
-                var.name
-            );
-            out.add(&S008, view.spot(&path), says);
-        }
+    let written = text_of(node);
+    let names: BTreeSet<&str> = vars::vars(&written).iter().map(|var| var.name).collect();
+    let set: Vec<String> = names
+        .into_iter()
+        .filter_map(|name| Some(format!("`{name}` (line {})", view.set_in_sample(name)?)))
+        .collect();
+    if !set.is_empty() {
+        let says = format!(
+            "the image of service `{service}` comes from what `.env.sample` sets: {}",
+            set.join(", ")
+        );
+        out.add(&S008, view.spot(&path), says);
     }
 }
 

@@ -77,6 +77,7 @@ pub const RULES: &[Rule] = &[
     files::S027,
     traefik::S028,
     files::S029,
+    backup::S030,
     powers::P001,
     powers::P002,
     powers::P003,

@@ -65,9 +65,15 @@ fn own_domain(view: &View<'_>, table: &Table, out: &mut Findings) {
     let service = view.services().find(|(_, service)| service.deploy.labels.contains_key(&label));
     let spot =
         service.map_or_else(|| view.spot(&["services"]), |(service, _)| view.label_spot(service, &label));
+    // Some apps are made of subdomains alone; a probe has to be told which.
+    let below = format!(".{}", domain.to_ascii_lowercase());
+    let severity = match hosts.iter().any(|host| host.to_ascii_lowercase().ends_with(&below)) {
+        true => Severity::Info,
+        false => Severity::Warning,
+    };
     let hosts: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
     let says = format!("the stack's domain is `{domain}`, and its routers answer to {}", hosts.join(", "));
-    out.add(&S014, spot, says);
+    out.add_as(&S014, severity, spot, says, S014.remedy);
 }
 
 fn own_names(view: &View<'_>, out: &mut Findings) {

@@ -9,3 +9,4 @@ mod policy;
 mod report;
 mod sample;
 mod shapes;
+mod wild;

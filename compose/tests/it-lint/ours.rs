@@ -122,6 +122,9 @@ cases! {
         holds routed("traefik.tcp.services.${STACK_NAME}.loadbalancer.server.port=443\n\
                       traefik.tcp.routers.${STACK_NAME}.rule=HostSNI(`${DOMAIN}`)\n\
                       traefik.tcp.routers.${STACK_NAME}.tls.passthrough=true");
+    s014_subdomains_alone_are_information: "S014",
+        breaks routed("traefik.http.routers.${STACK_NAME}.rule=Host(`a.${DOMAIN}`) # <-").severity(Severity::Info),
+        holds routed("traefik.http.routers.${STACK_NAME}.rule=Host(`a.${DOMAIN}`) || Host(`${DOMAIN}`)");
     s015_a_monitor_that_ends_before_the_healthcheck_can_fail_is_told: "S015",
         breaks good().app("image: a:1.2.3\nhealthcheck: {test: [CMD, x], interval: 2s, retries: 5, start_period: 10s}\n\
                            deploy:\n  update_config:\n    monitor: 19s # <-"),
@@ -173,4 +176,7 @@ cases! {
     s028_a_router_of_every_stack_is_told: "S028",
         breaks routed("traefik.http.routers.blog.rule=Host(`${DOMAIN}`) # <-"),
         holds routed("traefik.http.routers.${STACK_NAME}-api.rule=Host(`${DOMAIN}`)");
+    s030_the_label_of_the_first_backup_bot_is_told: "S030",
+        breaks good().app("image: a:1.2.3\ndeploy:\n  labels:\n    - backupbot.backup.path=/data # <-"),
+        holds good();
 }

@@ -124,7 +124,7 @@ secrets:
                                    fix: put `coop-cloud.${STACK_NAME}.version=<tag>` into `deploy.labels` of one service, before the tag is made
     compose.yml:16  info     S022  service `app` has no memory limit
                                    fix: set `deploy.resources.limits.memory`
-    compose.yml:17  warning  S008  the image of service `app` comes from `BLOG_TAG`, which `.env.sample` sets in line 3
+    compose.yml:17  warning  S008  the image of service `app` comes from what `.env.sample` sets: `BLOG_TAG` (line 3)
                                    fix: write the tag into the compose file, and take the variable out of `.env.sample`
     compose.yml:19  warning  S006  config `settings` is mounted read-only at /data/settings.ini, inside volume `data` of service `app`
                                    fix: mount it beside the volume, and copy it in at start where it is missing
