@@ -10,6 +10,8 @@ use serde_json::Value;
 /// How long swarm may take to let go of a network after its services are gone.
 const CLEARING_LIMIT: Duration = Duration::from_secs(30);
 const LABEL: &str = "com.docker.stack.namespace";
+/// Pause between two looks at a condition, so that the engine is not kept busy by being asked.
+pub(crate) const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// In the order of removal.
 const KINDS: [&str; 4] = ["services", "networks", "secrets", "configs"];
 
@@ -72,7 +74,7 @@ impl Engine {
                 let (status, body) = self.call("DELETE", &format!("/{kind}/{id}"), "");
                 if status >= 300 {
                     assert!(began.elapsed() < CLEARING_LIMIT, "{kind} {id} is still there: {body}");
-                    std::thread::yield_now();
+                    std::thread::sleep(BETWEEN_LOOKS);
                 }
             }
         }

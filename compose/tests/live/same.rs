@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use compose::specs::StackSpecs;
 use serde_json::Value;
 
-use crate::engine::Engine;
+use crate::engine::{BETWEEN_LOOKS, Engine};
 
 /// How long swarm may take to allocate a network.
 const ALLOCATION_LIMIT: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ fn allocated(engine: &Engine, id: &str) -> Value {
             return network;
         }
         assert!(began.elapsed() < ALLOCATION_LIMIT, "swarm does not allocate {network}");
-        std::thread::yield_now();
+        std::thread::sleep(BETWEEN_LOOKS);
     }
 }
 

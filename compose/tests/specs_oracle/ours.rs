@@ -4,19 +4,15 @@ use std::fs;
 
 use compose::convert::{ApiVersion, ConvertInput, EngineFacts, convert};
 use compose::specs::StackSpecs;
-use compose::{Interpolation, LoadInput, Problems, Source, load};
+use compose::{Interpolation, LoadInput, Loaded, Problems, Source, load};
 use domain::StackName;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cases::Case;
 
-/// Returns what we would create, or what we say when we refuse.
-pub(crate) fn specs(case: &Case, stack: &str, api: &str) -> Result<StackSpecs, String> {
-    let text = |problems: Problems| {
-        let lines = problems.list().iter().map(|p| format!("{}: {}", p.key, p.says));
-        lines.collect::<Vec<_>>().join("; ")
-    };
+/// Loads the files of a case.
+pub(crate) fn load_case(case: &Case, interpolation: Interpolation) -> Result<Loaded, String> {
     let sources: Vec<_> = case
         .files
         .iter()
@@ -24,14 +20,24 @@ pub(crate) fn specs(case: &Case, stack: &str, api: &str) -> Result<StackSpecs, S
         .collect();
     let mut env = case.env.clone();
     env.insert("PATH".into(), std::env::var("PATH").unwrap());
-    let loaded = load(&LoadInput {
+    load(&LoadInput {
         files: &sources,
         working_dir: case.files[0].parent().unwrap().to_str().unwrap(),
         env: &env,
-        interpolation: Interpolation::Apply,
+        interpolation,
         read_file: &|path| fs::read_to_string(path).map_err(|error| error.to_string()),
     })
-    .map_err(text)?;
+    .map_err(|problems| text(&problems))
+}
+
+fn text(problems: &Problems) -> String {
+    let lines = problems.list().iter().map(|p| format!("{}: {}", p.key, p.says));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+/// Returns what we would create, or what we say when we refuse.
+pub(crate) fn specs(case: &Case, stack: &str, api: &str) -> Result<StackSpecs, String> {
+    let loaded = load_case(case, Interpolation::Apply)?;
     let stack = StackName::parse(stack).unwrap();
     convert(&ConvertInput {
         model: &loaded.model,
@@ -40,7 +46,7 @@ pub(crate) fn specs(case: &Case, stack: &str, api: &str) -> Result<StackSpecs, S
         read_file: &|path| fs::read(path).map_err(|error| error.to_string()),
         locate: &|key| loaded.locate(key),
     })
-    .map_err(text)
+    .map_err(|problems| text(&problems))
 }
 
 /// Returns a body as it would go over the wire, and as a reader there would see it.
