@@ -1,6 +1,6 @@
 //! From a key path to its place in a tree.
 
-use crate::yaml::{Kind, Mark, Node};
+use crate::yaml::{Mark, Node};
 
 /// Finds the value (or, for a map's entry, its key) that a path such as `services.app.ports[0]` names. Keys may hold
 /// dots themselves; the longest key that fits is taken.
@@ -29,9 +29,7 @@ fn walk(node: &Node, at: Mark, rest: &str) -> Option<Mark> {
     fitting.sort_by_key(|entry| std::cmp::Reverse(entry.key.len()));
     fitting.iter().find_map(|entry| walk(&entry.value, entry.at, &rest[entry.key.len()..])).or_else(|| {
         // `NAME=value` or a bare name in a list stands for an entry.
-        node.items().iter().find_map(|item| match &item.kind {
-            Kind::Text(text) if text.split('=').next() == Some(rest) => Some(item.at),
-            _ => None,
-        })
+        let names = |item: &&Node| item.as_text().and_then(|text| text.split('=').next()) == Some(rest);
+        node.items().iter().find(names).map(|item| item.at)
     })
 }

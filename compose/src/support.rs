@@ -43,6 +43,11 @@ const DEPRECATED: &[(&str, &str)] = &[
     ("expose", "services on one network reach each other on any port"),
 ];
 
+/// Tells whether [`forbidden`] reports this key of a service.
+pub(crate) fn is_forbidden(key: &str) -> bool {
+    FORBIDDEN.iter().any(|(name, _)| *name == key)
+}
+
 /// Reports keys that Docker refuses before anything else.
 pub(crate) fn forbidden(root: &Node, troubles: &mut Vec<Trouble>) {
     let top = Path::root();
@@ -51,9 +56,8 @@ pub(crate) fn forbidden(root: &Node, troubles: &mut Vec<Trouble>) {
         for (key, remedy) in FORBIDDEN {
             if let Some(entry) = service.value.entry(key) {
                 let path = above.key(&service.key);
-                troubles.push(
-                    Trouble::at(entry.at, &path.key(key), format!("`{key}` is forbidden")).remedy(*remedy),
-                );
+                troubles
+                    .push(Trouble::at(entry.at, &path.key(key), "is forbidden in a stack").remedy(*remedy));
             }
         }
     }
@@ -76,11 +80,11 @@ pub(crate) fn warnings(root: &Node) -> Vec<Trouble> {
                     "build" => "build the image first and name it in `image`",
                     _ => "remove it",
                 };
-                let says = format!("`{key}` is ignored by swarm");
+                let says = "is ignored by swarm";
                 warnings.push(Trouble::at(entry.at, &path.key(key), says).remedy(remedy));
             }
             if let Some((_, why)) = DEPRECATED.iter().find(|(name, _)| *name == key) {
-                let says = format!("`{key}` has no effect: {why}");
+                let says = format!("has no effect: {why}");
                 warnings.push(Trouble::at(entry.at, &path.key(key), says).remedy("remove it"));
             }
         }
@@ -92,7 +96,7 @@ pub(crate) fn warnings(root: &Node) -> Vec<Trouble> {
             if let Some(name) = name {
                 let path = above.key(&object.key);
                 let path = path.key("external");
-                let says = "`external.name` is deprecated";
+                let says = "is deprecated";
                 warnings.push(
                     Trouble::at(name.at, &path.key("name"), says)
                         .remedy("write `external: true` and `name: …`"),

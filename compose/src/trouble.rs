@@ -42,7 +42,7 @@ fn shortened(mut text: String, limit: usize) -> String {
 /// A key path such as `services.app.ports[0]`, cheap to extend while walking down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path<'a> {
-    above: Option<&'a Path<'a>>,
+    above: Option<&'a Self>,
     step: Step<'a>,
 }
 
@@ -58,12 +58,12 @@ impl<'a> Path<'a> {
         Self { above: None, step: Step::Root }
     }
 
-    pub(crate) fn key(&'a self, key: &'a str) -> Path<'a> {
-        Path { above: Some(self), step: Step::Key(key) }
+    pub(crate) fn key(&'a self, key: &'a str) -> Self {
+        Self { above: Some(self), step: Step::Key(key) }
     }
 
-    pub(crate) fn item(&'a self, index: usize) -> Path<'a> {
-        Path { above: Some(self), step: Step::Item(index) }
+    pub(crate) fn item(&'a self, index: usize) -> Self {
+        Self { above: Some(self), step: Step::Item(index) }
     }
 }
 

@@ -46,9 +46,32 @@ impl Print {
             },
             Self::Text(text) | Self::Lines(text) | Self::Time(text) => text.into(),
             Self::List(items) => items.into_iter().map(Self::into_json).collect(),
-            Self::Map(entries) => {
-                Json::Object(entries.into_iter().map(|(key, value)| (key, value.into_json())).collect())
+            Self::Map(mut entries) => {
+                // Docker prints this key without quotes, so that whoever reads its output merges it.
+                let merged = entries.remove("<<");
+                let mut object: serde_json::Map<String, Json> =
+                    entries.into_iter().map(|(key, value)| (key, value.into_json())).collect();
+                for (key, value) in merged.into_iter().flat_map(Self::into_pairs) {
+                    object.entry(key).or_insert_with(|| value.into_json());
+                }
+                Json::Object(object)
             }
+        }
+    }
+
+    /// Returns what a merge would take: the entries of a map, or of a list of maps.
+    fn into_pairs(self) -> Vec<(String, Self)> {
+        match self {
+            Self::Map(entries) => entries.into_iter().collect(),
+            Self::List(items) => items.into_iter().flat_map(Self::into_pairs).collect(),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Uint(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Lines(_)
+            | Self::Time(_) => Vec::new(),
         }
     }
 }

@@ -30,21 +30,25 @@ fn value(tree: &Print, indent: usize, place: Place, out: &mut String) {
         Print::Map(entries) if !entries.is_empty() => {
             for (index, (key, entry)) in entries.iter().enumerate() {
                 start_line(index, indent, place, out);
-                // Docker prints this one without quotes, so that readers take it for a merge.
-                if key == "<<" {
-                    out.push_str(key)
-                } else {
-                    text(key, out)
-                }
+                text(key, out);
                 out.push(':');
                 value(entry, indent + 1, Place::Key, out);
             }
         }
-        scalar => {
+        Print::Null
+        | Print::Bool(_)
+        | Print::Int(_)
+        | Print::Uint(_)
+        | Print::Float(_)
+        | Print::Text(_)
+        | Print::Lines(_)
+        | Print::Time(_)
+        | Print::List(_)
+        | Print::Map(_) => {
             if place != Place::Top {
                 out.push(' ');
             }
-            self::scalar(scalar, out);
+            scalar(tree, out);
             out.push('\n');
         }
     }

@@ -131,24 +131,21 @@ impl Check<'_> {
     }
 
     fn duration(&mut self, node: &Node, path: &Path<'_>) {
-        let text = match &node.kind {
-            Kind::Text(text) => text,
-            // A time without quotes is a text here, and no duration.
-            _ => "",
-        };
+        // A time without quotes is a text here, and no duration.
+        let text = node.as_text().unwrap_or_default();
         if Duration::parse(text).is_none() {
             self.report(
                 node.at,
                 path,
-                "does not match format 'duration'",
+                "is not a duration",
                 "write a number with a unit, such as `30s`, `1m30s` or `2h`",
             );
         }
     }
 
     fn choice(&mut self, node: &Node, choices: &[&str], path: &Path<'_>) {
-        if !matches!(&node.kind, Kind::Text(text) if choices.contains(&text.as_str())) {
-            self.report(node.at, path, format!("must be one of {}", choices.join(", ")), "");
+        if !node.as_text().is_some_and(|text| choices.contains(&text)) {
+            self.report(node.at, path, format!("must be one of: {}", choices.join(", ")), "");
         }
     }
 
@@ -189,14 +186,12 @@ impl Check<'_> {
                         Others::IgnoredSince(minor) => self.minor >= minor,
                         Others::Extensions(minor) => self.minor >= minor && entry.key.starts_with("x-"),
                     };
-                    if !passes {
+                    // A forbidden key was reported before, with a better remedy.
+                    let reported =
+                        std::ptr::eq(fields, &table::SERVICE) && crate::support::is_forbidden(&entry.key);
+                    if !passes && !reported {
                         let remedy = remedy::for_unknown(&entry.key, known, fields, self.minor);
-                        self.report(
-                            entry.at,
-                            &path,
-                            format!("additional property {} is not allowed", entry.key),
-                            remedy,
-                        );
+                        self.report(entry.at, &path, "is not a known key", remedy);
                     }
                 }
             }
@@ -217,7 +212,7 @@ impl Check<'_> {
                 None => self.report(
                     entry.at,
                     &path,
-                    format!("additional property {} is not allowed", entry.key),
+                    "is not a known key",
                     "use letters, digits, `.`, `_` and `-` in the name",
                 ),
             }

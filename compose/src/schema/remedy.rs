@@ -43,7 +43,11 @@ fn collect(shape: &Shape, minor: u8, names: &mut Vec<&'static str>) {
 
 /// Says how to give a value the right type.
 pub(super) fn for_type(node: &Node, shape: &Shape, path: &Path<'_>) -> String {
-    let takes_text = wanted(shape, u8::MAX).contains("a text") || matches!(shape, Shape::Duration);
+    if matches!(shape, Shape::Duration) {
+        return "write a number with a unit, such as `30s`, `1m30s` or `2h`".to_owned();
+    }
+    let wanted = wanted(shape, u8::MAX);
+    let takes_text = wanted.contains("a text");
     let key = path.to_string();
     match &node.kind {
         Kind::Bool(_) | Kind::Int(_) | Kind::Uint(_) | Kind::Float(_) if takes_text => {
@@ -53,7 +57,16 @@ pub(super) fn for_type(node: &Node, shape: &Shape, path: &Path<'_>) -> String {
             "a variable cannot be read here without being filled in; write the value, or leave the key out"
                 .to_owned()
         }
-        Kind::Text(_) if !takes_text => "remove the quotes, or write the form that is wanted".to_owned(),
+        Kind::Text(text) if !takes_text => {
+            let number = wanted.contains("number") && text.parse::<f64>().is_ok();
+            let boolean = wanted.contains("boolean")
+                && matches!(text.as_str(), "true" | "false" | "yes" | "no" | "on" | "off");
+            if number || boolean {
+                "remove the quotes; a boolean is `true` or `false`".to_owned()
+            } else {
+                format!("write {wanted}")
+            }
+        }
         Kind::Null => "give it a value, or remove the key".to_owned(),
         Kind::Map(_) if key.ends_with(".depends_on") => {
             "write a list of service names; conditions are unknown to swarm".to_owned()
@@ -81,10 +94,10 @@ pub(super) fn for_unknown(key: &str, known: Option<&Field>, fields: &Fields, min
     let nearest = fields
         .keys
         .iter()
-        .filter(|field| field.since <= minor)
+        .filter(|field| field.since <= minor && key.len().abs_diff(field.name.len()) <= tolerance(field.name))
         .map(|field| (distance(key, field.name), field.name))
         .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+        .filter(|(distance, name)| *distance <= tolerance(name));
     match (nearest, key) {
         (Some((_, name)), _) => format!("did you mean `{name}`?"),
         (None, "name") => "remove it: a stack gets its name when it is deployed".to_owned(),
@@ -99,6 +112,11 @@ pub(super) fn for_unknown(key: &str, known: Option<&Field>, fields: &Fields, min
         }
         (None, _) => format!("remove `{key}`, or name it `x-{key}`"),
     }
+}
+
+/// Most mistakes that still look like a slip.
+fn tolerance(name: &str) -> usize {
+    1 + name.len() / 4
 }
 
 /// Counts the letters to insert, delete, replace or swap with their neighbour.

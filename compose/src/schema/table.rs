@@ -13,7 +13,7 @@ pub(super) const NEWEST: u8 = 13;
 pub(super) static ROOT: Fields = Fields {
     keys: &[
         key("version", Text),
-        key("services", Free(Names::Plain, &SERVICE)),
+        key("services", Free(Names::Plain, &Map(&SERVICE))),
         key("networks", Free(Names::PlainOrUnchecked, &NETWORK)),
         key("volumes", Free(Names::Plain, &VOLUME)),
         since(1, "secrets", Free(Names::Plain, &Map(&SECRET))),
@@ -30,7 +30,9 @@ static LIST_OR_MAP: Shape =
     OneOf(&[Free(Names::Full, &OneOf(&[Text, Number, Null])), List(&Text, Repeats::Refused)]);
 static OPTIONS: Shape = Free(Names::FullOrUnchecked, &OneOf(&[Text, Number]));
 
-static SERVICE: Shape = Map(&Fields { keys: SERVICE_KEYS, required: &[], others: Others::Extensions(7) });
+/// One service.
+pub(super) static SERVICE: Fields =
+    Fields { keys: SERVICE_KEYS, required: &[], others: Others::Extensions(7) };
 
 static SERVICE_KEYS: &[Field] = &[
     key("build", OneOf(&[Text, Map(&BUILD)])),

@@ -54,9 +54,9 @@ fn fill(mount: &mut Mount, part: &str, end: End) -> Result<(), String> {
     }
     if mount.source.is_empty() {
         if end == End::Text {
-            part.clone_into(&mut mount.target)
+            part.clone_into(&mut mount.target);
         } else {
-            part.clone_into(&mut mount.source)
+            part.clone_into(&mut mount.source);
         }
         return Ok(());
     }
@@ -133,7 +133,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in r"([a-zA-Z]{1,2}|[:/\\.~,]|ro|rw|nocopy|\PC){0,12}") {
-            let _ = parse(&text);
+            drop(parse(&text));
         }
     }
 }

@@ -133,13 +133,21 @@ fn is_block(reader: &mut Reader, node: &Node, path: &Path<'_>) -> bool {
 }
 
 fn external(node: &Node) -> External {
-    match find(node, "external").map(|node| (node, &node.kind)) {
-        Some((_, Kind::Bool(true))) => External::Yes,
-        Some((map, Kind::Map(_))) => match map.get("name").map(|node| &node.kind) {
-            Some(Kind::Text(name)) if !name.is_empty() => External::Named(name.clone()),
-            _ => External::Yes,
+    let Some(external) = find(node, "external") else { return External::No };
+    match external.kind {
+        Kind::Bool(true) => External::Yes,
+        Kind::Map(_) => match external.get("name").and_then(Node::as_text) {
+            Some(name) if !name.is_empty() => External::Named(name.to_owned()),
+            Some(_) | None => External::Yes,
         },
-        _ => External::No,
+        Kind::Null
+        | Kind::Bool(false)
+        | Kind::Int(_)
+        | Kind::Uint(_)
+        | Kind::Float(_)
+        | Kind::Text(_)
+        | Kind::Time(_)
+        | Kind::List(_) => External::No,
     }
 }
 

@@ -335,7 +335,31 @@ impl Reader {
     }
 
     /// Reads a list of blocks.
-    pub(super) fn blocks<T>(
+    pub(super) fn blocks<T: Default>(
+        &mut self,
+        map: &Node,
+        path: &Path<'_>,
+        key: &str,
+        read: impl Fn(&mut Self, &Node, &Path<'_>) -> T,
+    ) -> Vec<T> {
+        self.each(map, path, key, |reader, node, path| match node.kind {
+            Kind::Map(_) => read(reader, node, path),
+            Kind::Null => T::default(),
+            Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Time(_)
+            | Kind::List(_) => {
+                reader.refuse(node, path, "must be a map", "");
+                T::default()
+            }
+        })
+    }
+
+    /// Reads a list of whatever `read` understands.
+    pub(super) fn each<T>(
         &mut self,
         map: &Node,
         path: &Path<'_>,

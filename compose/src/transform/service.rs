@@ -10,7 +10,7 @@ use crate::model::{
     RestartPolicy, Service, ServiceNetwork, TmpfsOptions, Ulimit, UpdateConfig, VolumeOptions,
 };
 use crate::trouble::Path;
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Entry, Kind, Node};
 
 pub(super) fn service(
     reader: &mut Reader,
@@ -28,7 +28,7 @@ pub(super) fn service(
         cgroupns_mode: reader.text(node, path, "cgroupns_mode"),
         cgroup_parent: reader.text(node, path, "cgroup_parent"),
         command: reader.command(node, path, "command"),
-        configs: reader.blocks(node, path, "configs", file_reference),
+        configs: reader.each(node, path, "configs", file_reference),
         container_name: reader.text(node, path, "container_name"),
         credential_spec: reader.block(node, path, "credential_spec", credential_spec).unwrap_or_default(),
         depends_on: reader.texts(node, path, "depends_on"),
@@ -40,7 +40,7 @@ pub(super) fn service(
         entrypoint: reader.command(node, path, "entrypoint"),
         environment,
         env_file,
-        expose: reader.blocks(node, path, "expose", |_, node, _| spoken(node)),
+        expose: reader.each(node, path, "expose", |_, node, _| spoken(node)),
         external_links: reader.texts(node, path, "external_links"),
         extra_hosts: reader.hosts(node, path, "extra_hosts"),
         hostname: reader.text(node, path, "hostname"),
@@ -63,7 +63,7 @@ pub(super) fn service(
         privileged: reader.flag(node, path, "privileged").unwrap_or_default(),
         read_only: reader.flag(node, path, "read_only").unwrap_or_default(),
         restart: reader.text(node, path, "restart"),
-        secrets: reader.blocks(node, path, "secrets", file_reference),
+        secrets: reader.each(node, path, "secrets", file_reference),
         security_opt: reader.texts(node, path, "security_opt"),
         shm_size: reader.text(node, path, "shm_size"),
         stdin_open: reader.flag(node, path, "stdin_open").unwrap_or_default(),
@@ -75,7 +75,7 @@ pub(super) fn service(
         ulimits: ulimits(reader, node, path),
         user: reader.text(node, path, "user"),
         userns_mode: reader.text(node, path, "userns_mode"),
-        volumes: reader.blocks(node, path, "volumes", |reader, node, path| mount(reader, node, path, around)),
+        volumes: reader.each(node, path, "volumes", |reader, node, path| mount(reader, node, path, around)),
         working_dir: reader.text(node, path, "working_dir"),
         extensions: extensions(node),
     }
@@ -189,17 +189,15 @@ fn healthcheck(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Healthcheck
 fn networks(reader: &mut Reader, node: &Node, path: &Path<'_>) -> BTreeMap<String, Option<ServiceNetwork>> {
     let Some(node) = find(node, "networks") else { return BTreeMap::new() };
     let path = path.key("networks");
-    match &node.kind {
-        Kind::Map(entries) => entries
-            .iter()
-            .map(|entry| {
-                let attachment = matches!(entry.value.kind, Kind::Map(_))
-                    .then(|| attachment(reader, &entry.value, &path.key(&entry.key)));
-                (entry.key.clone(), attachment)
-            })
-            .collect(),
-        _ => reader.bare_texts(node, &path).into_iter().map(|name| (name, None)).collect(),
+    if matches!(node.kind, Kind::List(_)) {
+        return reader.bare_texts(node, &path).into_iter().map(|name| (name, None)).collect();
     }
+    let attached = |entry: &Entry| {
+        matches!(entry.value.kind, Kind::Map(_))
+            .then(|| attachment(reader, &entry.value, &path.key(&entry.key)))
+    };
+    let names = node.entries().iter().map(|entry| entry.key.clone());
+    names.zip(node.entries().iter().map(attached)).collect()
 }
 
 fn attachment(reader: &mut Reader, node: &Node, path: &Path<'_>) -> ServiceNetwork {
@@ -218,7 +216,7 @@ fn ports(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Vec<Port> {
             Vec::new()
         })
     };
-    let groups = reader.blocks(node, path, "ports", |reader, node, path| match &node.kind {
+    let groups = reader.each(node, path, "ports", |reader, node, path| match &node.kind {
         Kind::Text(text) => short(reader, node, path, text),
         Kind::Int(number) => short(reader, node, path, &number.to_string()),
         Kind::Map(_) => vec![Port {
@@ -240,13 +238,11 @@ fn ulimits(reader: &mut Reader, node: &Node, path: &Path<'_>) -> BTreeMap<String
     let path = path.key("ulimits");
     let mut ulimits = BTreeMap::new();
     for entry in node.entries() {
-        let number = |key: &str| match entry.value.get(key).map(|node| &node.kind) {
-            Some(Kind::Int(value)) => Some(*value),
-            _ => None,
-        };
-        let ulimit = match &entry.value.kind {
-            Kind::Int(single) => Some(Ulimit { single: *single, ..Ulimit::default() }),
-            _ => number("soft").zip(number("hard")).map(|(soft, hard)| Ulimit { single: 0, soft, hard }),
+        let number = |key: &str| entry.value.get(key).and_then(Node::as_int);
+        let pair = || number("soft").zip(number("hard"));
+        let ulimit = match entry.value.as_int() {
+            Some(single) => Some(Ulimit { single, ..Ulimit::default() }),
+            None => pair().map(|(soft, hard)| Ulimit { single: 0, soft, hard }),
         };
         match ulimit {
             Some(ulimit) => {

@@ -115,8 +115,11 @@ impl Composer<'_> {
             self.copied += text.len();
         }
         if self.copied > ALIAS_BYTES {
-            return Err(SyntaxError::new(at, format!("aliases copy more than the limit of {ALIAS_BYTES} bytes"))
-                .with_remedy("write fewer `*name` of long texts"));
+            return Err(SyntaxError::new(
+                at,
+                format!("aliases copy more than the limit of {ALIAS_BYTES} bytes"),
+            )
+            .with_remedy("write fewer `*name` of long texts"));
         }
         Ok(())
     }

@@ -123,11 +123,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(400))]
 
         #[test]
         fn no_text_makes_it_panic(text in r#"([a-c]|[-:?,#&*!|>'"%@`{}\[\]]|: |- |\n|\n  |\n    |\t|<<: \*a|&a |\*a|~|[0-9]|\\|\PC){0,60}"#) {
-            let _ = read(&text);
+            drop(read(&text));
         }
     }
 }

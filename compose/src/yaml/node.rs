@@ -83,6 +83,36 @@ impl Node {
         }
     }
 
+    /// Returns the text, if this is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Time(_)
+            | Kind::List(_)
+            | Kind::Map(_) => None,
+        }
+    }
+
+    /// Returns the number, if this is a whole one.
+    pub(crate) fn as_int(&self) -> Option<i64> {
+        match &self.kind {
+            Kind::Int(value) => Some(*value),
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Time(_)
+            | Kind::List(_)
+            | Kind::Map(_) => None,
+        }
+    }
+
     /// Returns the entry of this key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)

@@ -122,7 +122,7 @@ impl Scanner {
             self.push(self.cursor.mark(), TokenKind::StreamStart);
             return Ok(());
         }
-        self.to_next_token()?;
+        self.skip_to_token()?;
         self.unroll_indent(column_of(&self.cursor));
         if self.cursor.at_end() {
             return self.fetch_stream_end();
@@ -394,7 +394,7 @@ impl Scanner {
         }
     }
 
-    fn to_next_token(&mut self) -> Scanned {
+    fn skip_to_token(&mut self) -> Scanned {
         loop {
             if self.cursor.column() == 0 && self.cursor.peek() == '\u{FEFF}' {
                 self.cursor.skip();

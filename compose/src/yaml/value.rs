@@ -12,7 +12,7 @@ pub enum Value {
     Text(String),
     /// An unquoted date or time, in RFC 3339 with as many digits as needed.
     Time(String),
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// In the order of the file; keys are unique.
-    Map(Vec<(String, Value)>),
+    Map(Vec<(String, Self)>),
 }
