@@ -8,7 +8,7 @@ use domain::event::Severity;
 use super::findings::{Findings, Spot};
 use super::rule::Rule;
 use super::vars::{self, Otherwise};
-use super::view::{ROOT, Size, Use, View, load_files, walk};
+use super::view::{ROOT, Size, Use, View, each_text, load_files, walk};
 use crate::convert::{ConvertInput, EngineFacts, convert};
 use crate::recipe::choose_files;
 use crate::yaml::{Kind, Mark, Node};
@@ -112,12 +112,15 @@ const IGNORED: &[(&str, &str)] = &[
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     let merged_bad = loads(view, out);
     without_variables(view, &merged_bad, out);
+    overlays(view, out);
     for tree in &view.trees {
         keys_and_defaults(tree.file, &tree.root, out);
     }
     ignored(view, out);
-    let unread = view.sample.iter().flat_map(|sample| &sample.problems).chain(&view.abra_sh.problems);
-    for problem in unread {
+    // Functions of `abra.sh` may export what they like; only what the compose files ask for has to be readable.
+    let asked = |problem: &&Problem| view.trees.iter().any(|tree| mentions(&tree.root, &problem.key));
+    let unread = view.sample.iter().flat_map(|sample| &sample.problems);
+    for problem in unread.chain(view.abra_sh.problems.iter().filter(asked)) {
         add_problem(&S029, Severity::Warning, problem, out);
     }
     if view.model().is_some() {
@@ -165,14 +168,6 @@ fn loads(view: &View<'_>, out: &mut Findings) -> Lines {
     for problem in problems(&view.merged) {
         add_problem(&C001, Severity::Error, problem, out);
         seen.insert(line_of(problem));
-    }
-    for file in offered(view) {
-        let alone =
-            load_files(&view.recipe.files, &[file.to_owned()], &view.recipe.env, Interpolation::Apply);
-        for problem in problems(&alone) {
-            add_problem(&C001, Severity::Warning, problem, out);
-            seen.insert(line_of(problem));
-        }
     }
     seen
 }
@@ -239,10 +234,19 @@ fn without_variables(view: &View<'_>, seen: &Lines, out: &mut Findings) {
     for problem in problems(&view.raw).iter().filter(|problem| !seen.contains(&line_of(problem))) {
         add_problem(&S001, Severity::Error, problem, out);
     }
+}
+
+/// Reports overlays that could never be selected. What fails only because a variable is not set here does not count:
+/// whoever selects the overlay sets it.
+fn overlays(view: &View<'_>, out: &mut Findings) {
     for file in offered(view) {
-        let alone = load_files(&view.recipe.files, &[file.to_owned()], &view.recipe.env, Interpolation::Skip);
-        for problem in problems(&alone).iter().filter(|problem| !seen.contains(&line_of(problem))) {
-            add_problem(&S001, Severity::Warning, problem, out);
+        let alone = |interpolation| {
+            load_files(&view.recipe.files, &[file.to_owned()], &view.recipe.env, interpolation)
+        };
+        let replaced: Lines = problems(&alone(Interpolation::Apply)).iter().map(line_of).collect();
+        for problem in problems(&alone(Interpolation::Skip)) {
+            let rule = if replaced.contains(&line_of(problem)) { &C001 } else { &S001 };
+            add_problem(rule, Severity::Warning, problem, out);
         }
     }
 }
@@ -263,6 +267,13 @@ fn keys_and_defaults(file: &str, root: &Node, out: &mut Findings) {
         Kind::Text(text) => nested(file, root.at, text, out),
         Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Uint(_) | Kind::Float(_) | Kind::Time(_) => {}
     }
+}
+
+/// Whether a variable of this name stands anywhere below.
+fn mentions(root: &Node, name: &str) -> bool {
+    let mut found = false;
+    each_text(root, &mut |_, text| found |= vars::vars(text).iter().any(|var| var.name == name));
+    found
 }
 
 fn nested(file: &str, at: Mark, text: &str, out: &mut Findings) {

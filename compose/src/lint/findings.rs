@@ -91,9 +91,10 @@ impl Findings {
         }
     }
 
-    /// Whether an error at this line is told already.
+    /// Whether an error at this line is told already; of a file as a whole, several things can be wrong.
     pub(super) fn has_error_at(&self, file: &str, line: u32) -> bool {
-        self.list.iter().any(|f| f.severity == Severity::Error && f.file == file && f.line == line)
+        line != 0
+            && self.list.iter().any(|f| f.severity == Severity::Error && f.file == file && f.line == line)
     }
 
     /// Notes that a rule could not be applied.

@@ -17,7 +17,7 @@ pub(super) const W001: Rule = Rule {
 };
 
 /// Rules that no waiver silences: nothing can be deployed where they are broken.
-const NEVER_WAIVED: &[&str] = &["C001", "R011"];
+const NEVER_WAIVED: &[&str] = &["C001", "C004", "R011"];
 
 /// Separates what stands from what is accepted, and adds a finding for each waiver that does nothing.
 pub(super) fn split(findings: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, Vec<Waived>) {

@@ -21,6 +21,13 @@ cases! {
     c001_an_overlay_that_is_not_selected_is_a_warning: "C001",
         breaks good().file("compose.smtp.yml", "version: '3.8'\nservices:\n  app: 1 # <-").severity(Severity::Warning),
         holds good().file("compose.smtp.yml", "version: '3.8'\nservices:\n  app: {init: true}");
+    c001_an_overlay_that_waits_for_its_settings_is_not_broken: "C001",
+        breaks good().app("image: a:1.2.3\nenvironment:\n  - ISSUER=${ISSUER:?say who} # <-"),
+        holds good().file("compose.oidc.yml", "version: '3.8'\nservices: {app: {environment: ['ISSUER=${ISSUER:?say who}']}}");
+    s001_an_overlay_with_a_variable_in_a_number_is_a_warning: "S001",
+        breaks good().file("compose.oidc.yml", "version: '3.8'\nservices:\n  app:\n    deploy:\n      replicas: ${N:-1} # <-")
+            .severity(Severity::Warning),
+        holds good().file("compose.oidc.yml", "version: '3.8'\nservices: {app: {deploy: {replicas: 1}}}");
     cc_040_c002_a_key_that_swarm_ignores_is_information: "C002",
         breaks good().app("image: a:1.2.3\ndepends_on: [db] # <-"),
         holds good();
@@ -111,8 +118,9 @@ cases! {
         breaks good().app("image: a:1.2.3\nenvironment:\n  - A=${A:-x${B}y} # <-"),
         holds good().app("image: a:1.2.3\nenvironment:\n  - A=${A:-x}${B:-y}");
     s029_an_export_that_needs_a_shell_is_told: "S029",
-        breaks good().file("abra.sh", "export SETTINGS_VERSION=v1\nexport NOW=$(date) # <-\n"),
-        holds good();
+        breaks good().file("abra.sh", "export SETTINGS_VERSION=v1\nexport NOW=$(date) # <-\n")
+            .app("image: a:1.2.3\nenvironment: ['NOW=${NOW}']"),
+        holds good().file("abra.sh", "export SETTINGS_VERSION=v1\nhello() {\n  export NOW=$(date)\n}\n");
     s029_a_modifier_that_means_nothing_is_told: "S029",
         breaks good().file(".env.sample", "SECRET_DB_PASSWORD_VERSION=v1 # length=long charset=hex\n").at(".env.sample", 1),
         holds good();

@@ -161,3 +161,19 @@ fn what_a_merge_key_brings_in_is_refused_where_it_is_written() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].file.as_str(), found[0].line), ("compose.yml", 2));
 }
+
+#[test]
+fn what_the_last_file_adds_is_refused_in_the_last_file() {
+    let sample = good()
+        .select(&["compose.yml", "compose.more.yml"])
+        .file("compose.more.yml", "version: '3.8'\nservices:\n  app:\n    cap_add:\n      - SYS_ADMIN\n");
+    let found = sample.found("P006");
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].file.as_str(), found[0].line), ("compose.more.yml", 4));
+}
+
+#[test]
+fn an_overlay_that_is_not_selected_is_not_deployed_and_not_refused() {
+    let sample = good().file("compose.more.yml", "version: '3.8'\nservices: {app: {privileged: true}}\n");
+    assert!(sample.found("P001").is_empty());
+}
