@@ -105,7 +105,7 @@ pub enum Cause {
     /// One service was rolled back while another stayed new (CC-048).
     MixedStack { rolled_back: Vec<String>, kept: Vec<String>, says: String, last_lines: Vec<String> },
     /// The update stopped and waits for a person.
-    UpdatePaused { service: String, says: String },
+    UpdatePaused { service: String, says: String, last_lines: Vec<String> },
     /// Someone else changed the service while we looked.
     ForeignChange { service: String, says: String },
     /// The window ended first (law 10).
@@ -205,6 +205,7 @@ impl Cause {
             | Self::LostAfterSettled { last_lines, .. }
             | Self::RolledBack { last_lines, .. }
             | Self::MixedStack { last_lines, .. }
+            | Self::UpdatePaused { last_lines, .. }
             | Self::NotSettled { last_lines, .. } => last_lines,
             Self::Lint { .. }
             | Self::BadRecipe { .. }
@@ -212,7 +213,6 @@ impl Cause {
             | Self::ImageMissing { .. }
             | Self::ImagePull { .. }
             | Self::Rejected { .. }
-            | Self::UpdatePaused { .. }
             | Self::ForeignChange { .. }
             | Self::Probe { .. }
             | Self::DataLost { .. }
@@ -236,6 +236,7 @@ impl Cause {
         | Self::LostAfterSettled { last_lines, .. }
         | Self::RolledBack { last_lines, .. }
         | Self::MixedStack { last_lines, .. }
+        | Self::UpdatePaused { last_lines, .. }
         | Self::NotSettled { last_lines, .. } = &mut self
         {
             *last_lines = lines;
@@ -318,7 +319,9 @@ impl fmt::Display for Cause {
                 ticked(rolled_back),
                 ticked(kept)
             ),
-            Self::UpdatePaused { service, says } => write!(f, "the update of `{service}` paused: {says}"),
+            Self::UpdatePaused { service, says, .. } => {
+                write!(f, "the update of `{service}` paused: {says}")
+            }
             Self::ForeignChange { service, says } => {
                 write!(f, "`{service}` was changed by somebody else: {says}")
             }

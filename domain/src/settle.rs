@@ -305,9 +305,12 @@ fn stand_of(service: &ServiceSeen, lasting: Lasting<'_>) -> Stand {
         // A rollback was called a failure before we came here.
         Update::Updating | Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => {}
         Update::Paused => {
+            // The engine only says which task it was; the task says why.
+            let dead = service.tasks.iter().filter(|t| t.current && is_dead(t)).max_by_key(|t| t.since);
             return Stand::Broken(Cause::UpdatePaused {
                 service: service.name.clone(),
-                says: service.message.clone(),
+                says: dead.map_or_else(|| service.message.clone(), end_of),
+                last_lines: Vec::new(),
             });
         }
     }

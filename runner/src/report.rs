@@ -24,7 +24,11 @@ pub fn runs(instance: &Instance) -> std::io::Result<Vec<Kept>> {
     };
     let mut runs = Vec::new();
     for entry in entries {
-        let folder = entry?.path();
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let folder = entry.path();
         // A run that is only being prepared has no log yet.
         if let Some(log) = read_log(&folder)? {
             let began = log.events.first().map(|e| e.at);

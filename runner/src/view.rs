@@ -1,7 +1,7 @@
 //! The live view: events as lines on stderr. On a terminal, stages under way show their elapsed time in
 //! place; in a pipe each event is one plain line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,12 +40,13 @@ impl std::fmt::Debug for Terminal {
 struct Screen {
     story: Story,
     live: bool,
-    recipe: String,
     running: Running,
     /// Lines of running stages that are on the screen now and have to be wiped before the next text.
     drawn: usize,
     /// A short remark on what is awaited, by side and number.
     notes: BTreeMap<(Side, usize), String>,
+    /// Deviations that were told: both sides have the same ones.
+    told: BTreeSet<String>,
 }
 
 impl Terminal {
@@ -56,10 +57,10 @@ impl Terminal {
             screen: Arc::new(Mutex::new(Screen {
                 story,
                 live,
-                recipe: String::new(),
                 running: BTreeMap::new(),
                 drawn: 0,
                 notes: BTreeMap::new(),
+                told: BTreeSet::new(),
             })),
         }
     }
@@ -138,7 +139,7 @@ impl Sink for Terminal {
             What::StageEnded { side, nth, .. } => {
                 screen.running.remove(&(*side, *nth));
             }
-            What::RunStarted { subject, .. } => screen.recipe = subject.recipe.to_string(),
+            What::RunStarted { .. } => screen.told.clear(),
             What::LintFound { .. }
             | What::SideStarted { .. }
             | What::DeviationNoted { .. }
@@ -150,7 +151,11 @@ impl Sink for Terminal {
             | What::TierJudged { .. }
             | What::RunEnded { .. } => {}
         }
-        text += &lines(event);
+        let said = lines(event);
+        let again = matches!(event.what, What::DeviationNoted { .. }) && !screen.told.insert(said.clone());
+        if !again {
+            text += &said;
+        }
         if screen.live {
             let drawn = screen.draw(event.at);
             text += &drawn;
@@ -192,8 +197,8 @@ fn lines(event: &Event) -> String {
         What::SideCleared { side, nth, left, .. } => {
             format!("  {} LEFT BEHIND: {}\n", label((*side, *nth)), left.join(", "))
         }
-        What::DeviationNoted { side, nth, deviation } => {
-            format!("  {} note: {}: {}\n", label((*side, *nth)), deviation.at, deviation.says)
+        What::DeviationNoted { deviation, .. } => {
+            format!("  note: {}: {}\n", deviation.at, deviation.says)
         }
         What::Warned { says } => format!("  warning: {says}\n"),
         What::TierJudged { tier, judged, base } => {

@@ -269,6 +269,14 @@ fn the_window_that_ends_first_names_what_it_waited_for() {
 }
 
 #[test]
+fn an_update_that_paused_says_why_its_task_left() {
+    insta::assert_snapshot!(
+        told(5, "app 1 update=paused : failed@4/3~task:_non-zero_exit_(3) old-running@1"),
+        @"failed: update_paused: the update of `app` paused: task: non-zero exit (3)"
+    );
+}
+
+#[test]
 fn an_update_that_paused_and_a_foreign_hand_are_told_apart() {
     assert!(told(5, "app 1 update=paused : running@2").starts_with("failed: update_paused"));
     assert!(told(5, "app 1 spec=foreign : running@2").starts_with("failed: foreign_change"));

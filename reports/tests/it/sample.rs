@@ -590,7 +590,7 @@ pub(crate) fn all_causes() -> Vec<Cause> {
             says: t("task failed"),
             last_lines: lines(),
         },
-        Cause::UpdatePaused { service: t("app"), says: t("task failed") },
+        Cause::UpdatePaused { service: t("app"), says: t("task failed"), last_lines: Vec::new() },
         Cause::ForeignChange { service: t("app"), says: t("version 12 became 14") },
         Cause::NotSettled { window_seconds: 600, waiting: vec![t("app 0/1")], last_lines: lines() },
         Cause::Probe {

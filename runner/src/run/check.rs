@@ -31,6 +31,7 @@ const WITNESS_LIMIT: usize = 4096;
 /// Plants a witness file in every kept volume of the stack.
 pub(crate) async fn plant(shared: &Shared, stack: &StackName) -> Result<Vec<Witness>, Cause> {
     let mut witnesses: Vec<Witness> = Vec::new();
+    let prefix = format!("{stack}_");
     for task in shared.engine.tasks(stack).await.map_err(|e| e.cause())? {
         let Some(container) = running_container(&task) else { continue };
         for mount in shared.engine.mounts(container).await.map_err(|e| e.cause())? {
@@ -41,8 +42,8 @@ pub(crate) async fn plant(shared: &Shared, stack: &StackName) -> Result<Vec<Witn
             let path = format!("{}/{WITNESS}", mount.destination.trim_end_matches('/'));
             let content = format!("{} {}\n", shared.log.run(), mount.volume).into_bytes();
             shared.engine.put_file(container, &path, &content, 0o644).await.map_err(|e| e.cause())?;
-            let witness =
-                Witness { service: task.service.clone(), volume: mount.volume.clone(), path, content };
+            let service = task.service.strip_prefix(&prefix).unwrap_or(&task.service).to_owned();
+            let witness = Witness { service, volume: mount.volume.clone(), path, content };
             // Written is not kept: read it back before anything is built on it.
             read_back(shared, container, &witness).await?;
             witnesses.push(witness);
@@ -89,10 +90,16 @@ async fn read_back(shared: &Shared, container: &str, witness: &Witness) -> Resul
     }
 }
 
-/// Returns the container of a task that runs and is wanted, where we can reach into it.
+/// Returns whether a task's process is up and wanted. The manager calls a task `starting` for 50 to 400 ms
+/// after its container turned healthy (dependencies.md, trap 6).
+fn is_up(task: &TaskFacts) -> bool {
+    let state = task.state.as_str();
+    task.desired == "running" && (state == "running" || (state == "starting" && task.pid.is_some()))
+}
+
+/// Returns the container of a task that is up, where we can reach into it.
 pub(crate) fn running_container(task: &TaskFacts) -> Option<&str> {
-    let runs = task.state == "running" && task.desired == "running" && task.is_local;
-    task.container_id.as_deref().filter(|_| runs)
+    task.container_id.as_deref().filter(|_| is_up(task) && task.is_local)
 }
 
 /// The engine names anonymous volumes with 64 hexadecimal digits; nobody keeps those.
@@ -105,7 +112,7 @@ pub(crate) async fn running(shared: &Shared, stack: &StackName) -> Result<Runnin
     let mut running = Running::default();
     let prefix = format!("{stack}_");
     for task in shared.engine.tasks(stack).await.map_err(|e| e.cause())? {
-        if task.state == "running" && task.desired == "running" {
+        if is_up(&task) {
             let digest = task.repo_digests.first().or(task.image_id.as_ref());
             let service = task.service.strip_prefix(&prefix).unwrap_or(&task.service);
             running.digests.insert(service.to_owned(), digest.unwrap_or(&task.image).clone());
