@@ -40,24 +40,33 @@ pub(crate) fn ask() -> Result<Engine> {
     }
 }
 
-/// Makes sure that packages of Debian are there, by the program that each brings.
-pub(crate) fn install(record: &mut Record, wanted: &[(&str, &str)]) -> Result<Outcome> {
-    let missing: Vec<&str> =
-        wanted.iter().filter(|(_, program)| find(program).is_none()).map(|(package, _)| *package).collect();
+/// Installs what is missing: an engine where none answers and none is there, and on Debian what base images are
+/// made with where none can be pulled.
+pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
+    let no_engine =
+        find("docker").is_none() || (matches!(ask()?, Engine::Down { .. }) && find("dockerd").is_none());
+    let debian = Path::new("/etc/debian_version").exists() && find("apt-get").is_some();
+    let can = debian && root()?;
+    let mut missing = Vec::new();
+    if no_engine {
+        missing.push("docker.io");
+        if !debian {
+            bail!(
+                "there is no engine and this is no Debian: install Docker with this system's packages and start it"
+            );
+        }
+        if !can {
+            bail!("there is no engine and only root can install one: run `sudo apt-get install docker.io`");
+        }
+    }
+    // Elsewhere the base images are pulled, and the build says so if that fails.
+    if can && find("mmdebstrap").is_none() {
+        missing.push("mmdebstrap");
+    }
     if missing.is_empty() {
-        return Ok(Outcome::Already("installed".into()));
+        return Ok(Outcome::Already("nothing is missing".into()));
     }
     let list = missing.join(" ");
-    if !Path::new("/etc/debian_version").exists() || find("apt-get").is_none() {
-        bail!(
-            "`{list}` is missing and this is no Debian: install it with this system's packages, then run again"
-        );
-    }
-    if !root()? {
-        bail!(
-            "`{list}` is missing and only root can install it: run `sudo apt-get install {list}`, then run again"
-        );
-    }
     let client = find("docker");
     record.note(|made| made.packages.extend(missing.iter().map(|&name| name.to_owned())))?;
     let apt = |args: &[&str]| {

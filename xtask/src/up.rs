@@ -35,9 +35,7 @@ pub(crate) fn up(places: &Places, reach: Reach) -> Result<()> {
     let _lock = lock::take(&places.state().join("xtask.lock"), "up")?;
     let mut record = Record::open(&places.state())?;
     let progress = Progress::new();
-    progress.step("packages", || {
-        engine::install(&mut record, &[("docker.io", "dockerd"), ("mmdebstrap", "mmdebstrap")])
-    })?;
+    progress.step("packages", || engine::install(&mut record))?;
     progress.step("engine", || engine::start(places, &mut record))?;
     progress.step("swarm", || network::swarm(&mut record))?;
     progress.step("network", || network::proxy(&mut record))?;

@@ -3,31 +3,29 @@
 # mmdebstrap. Takes: SUITE, the release's code name; CACHE, a folder that outlives the build.
 set -eu
 
-# The host's own package sources, with the release's name in place of the host's: no mirror is named in this repository.
-host=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-if [ -f /etc/apt/sources.list.d/debian.sources ]; then
-    sources=host.sources
-    sed "s/\b$host\b/$SUITE/g" /etc/apt/sources.list.d/debian.sources >"$sources"
-elif [ -f /etc/apt/sources.list ]; then
-    sources=host.list
-    sed "s/\b$host\b/$SUITE/g" /etc/apt/sources.list >"$sources"
-else
-    sources=
-fi
-mkdir -p apt
-[ -z "$sources" ] || mv "$sources" apt/
+mkdir apt
 # Some networks inspect TLS with a root of their own, which only the host's bundle knows.
 cp /etc/ssl/certs/ca-certificates.crt host-ca.crt
 
-if [ -z "$sources" ] || timeout 120 docker pull -q "debian:$SUITE-slim" >/dev/null 2>&1; then
-    container=$(docker create "debian:$SUITE-slim" true)
+image=debian:$SUITE-slim
+if timeout 120 docker pull -q "$image" >/dev/null 2>&1; then
+    container=$(docker create "$image" true)
     docker export "$container" >rootfs.tar
     docker rm "$container" >/dev/null
-    # These sources work, and the host's may not have a proxy that a container sees.
-    rm -f apt/*
+    docker rmi "$image" >/dev/null
     exit 0
 fi
 
+command -v mmdebstrap >/dev/null || {
+    echo "\`$image\` cannot be pulled and mmdebstrap is missing: install it (apt-get install mmdebstrap)" >&2
+    exit 1
+}
+# The host's own package sources, with the release's name in place of the host's: no mirror is named in this repository.
+host=$(. /etc/os-release && echo "$VERSION_CODENAME")
+from=/etc/apt/sources.list.d/debian.sources
+[ -f "$from" ] || from=/etc/apt/sources.list
+sources=apt/host.${from##*.}
+sed "s/\b$host\b/$SUITE/g" "$from" >"$sources"
 mkdir -p "$CACHE/debs-$SUITE"
 # usr-is-merged keeps all of Perl out. The policy keeps packages from starting services; without the two binary
 # caches of apt an image is half as big.
@@ -43,4 +41,4 @@ mmdebstrap --quiet --variant=minbase --mode=root --format=tar \
     --customize-hook='rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/cache/apt/*.bin' \
     --customize-hook='printf "#!/bin/sh\nexit 101\n" >"$1"/usr/sbin/policy-rc.d; chmod 755 "$1"/usr/sbin/policy-rc.d' \
     --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*' \
-    "$SUITE" rootfs.tar "apt/$sources"
+    "$SUITE" rootfs.tar "$sources"
