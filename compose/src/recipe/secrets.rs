@@ -70,7 +70,8 @@ const TRIES: usize = 512;
 /// ordered by key.
 ///
 /// `raw` are the same files without interpolation: the variable named in a secret's `name:` tells which line
-/// of `.env.sample` speaks about it.
+/// of `.env.sample` speaks about it. A name without a variable, or files that do not load in that form, are
+/// matched by the convention `SECRET_<KEY>_VERSION`.
 #[must_use]
 pub fn needed(
     loaded: &Loaded,
@@ -90,7 +91,10 @@ pub fn needed(
         .filter(|(key, _)| used.contains(key.as_str()))
         .map(|(key, secret)| {
             let written = raw.model.secrets.get(key).map_or("", |secret| &secret.name);
-            let variable = version_variable(written);
+            let conventional = format!("SECRET_{}_VERSION", key.to_uppercase().replace('-', "_"));
+            let is_described = sample.modifiers(&conventional).is_some();
+            let variable =
+                version_variable(written).or_else(|| is_described.then_some((conventional.as_str(), None)));
             let version = variable.map(|(name, default)| {
                 let value = environment.get(name).filter(|value| !value.is_empty());
                 value.map_or(default.unwrap_or_default(), String::as_str)
@@ -223,6 +227,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Interpolation, LoadInput, Source};
 
     /// Gives each byte equally often, in an order that looks mixed.
     fn even() -> impl FnMut(&mut [u8]) {
@@ -306,6 +311,72 @@ mod tests {
             "compose.yml:7 secret `api` is missing: `generate=false` says that it cannot be made up, \
              give `api` a value under `[secrets]` in the overlay"
         );
+    }
+
+    fn load(text: &str, environment: &Environment, interpolation: Interpolation) -> Loaded {
+        crate::load(&LoadInput {
+            files: &[Source { name: "compose.yml".into(), text: text.into() }],
+            working_dir: "/recipe",
+            env: environment,
+            interpolation,
+            read_file: &|_| Err("no file".into()),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn secrets_are_matched_through_the_variable_in_their_name_and_only_those_in_use_are_needed() {
+        let text = "
+services:
+  app:
+    image: app
+    secrets: [db_password, ovh_consumer_key, plain, made-of-words, from_file]
+secrets:
+  db_password:
+    external: true
+    name: ${STACK_NAME}_db_password_${SECRET_DB_PASSWORD_VERSION}
+  ovh_consumer_key:
+    external: true
+    name: ${STACK_NAME}_ovh_${SECRET_OVH_CONSUMER_KEY:-v7}
+  plain:
+    external: true
+    name: plain
+  made-of-words:
+    external: true
+    name: words_v1
+  from_file:
+    file: ./secret
+  unused:
+    external: true
+    name: ${STACK_NAME}_unused_${SECRET_UNUSED_VERSION}
+";
+        let sample = super::super::env_sample::parse(
+            ".env.sample",
+            "SECRET_DB_PASSWORD_VERSION=v2 # length=64 charset=hex
+# SECRET_OVH_CONSUMER_KEY=v1 # generate=false
+SECRET_MADE_OF_WORDS_VERSION=v1
+SECRET_UNUSED_VERSION=v1
+",
+        );
+        let mut environment = sample.values();
+        environment.insert("STACK_NAME".into(), "run-1".into());
+        let loaded = load(text, &environment, Interpolation::Apply);
+        let raw = load(text, &environment, Interpolation::Skip);
+        let stack = StackName::parse("run-1").unwrap();
+        let needs = needed(&loaded, &raw, &environment, &sample, &stack);
+        let shown: Vec<_> = needs
+            .iter()
+            .map(|SecretNeed { key, name, variable, version, modifiers, file, line }| {
+                let Modifiers { length, charset, generate } = modifiers;
+                format!("{file}:{line} {key} = {name} ({variable:?} {version:?}) {length:?} {charset:?} {generate:?}")
+            })
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        compose.yml:7 db_password = run-1_db_password_v2 (Some("SECRET_DB_PASSWORD_VERSION") "v2") Some(64) Some(Hex) Yes
+        compose.yml:16 made-of-words = words_v1 (Some("SECRET_MADE_OF_WORDS_VERSION") "v1") None None Yes
+        compose.yml:10 ovh_consumer_key = run-1_ovh_v7 (Some("SECRET_OVH_CONSUMER_KEY") "v7") None None No
+        compose.yml:13 plain = plain (None "") None None Yes
+        "#);
     }
 
     proptest! {

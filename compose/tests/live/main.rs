@@ -95,7 +95,8 @@ fn the_engine_cannot_tell_our_stack_from_that_of_the_cli() {
     let stack = format!("simmer-oracle-{}", std::process::id());
     let mut differences = Vec::new();
     let (mut compared, mut refused) = (0, 0);
-    for case in cases::all() {
+    // The other corpus says nothing more about conversion, and takes its time on a real engine.
+    for case in cases::own() {
         let Ok(specs) = ours::specs(&case, &stack, &api) else { continue };
         if !is_guest(&specs) {
             continue;

@@ -6,6 +6,7 @@ mod cases;
 mod cli;
 mod diff;
 mod engine;
+mod model_cases;
 mod ours;
 mod samples;
 
@@ -27,6 +28,13 @@ const DEPLOYABLE_AT_LEAST: usize = 270;
 /// Where the CLI disagrees with itself: `stack config` crashes (a panic while it prints) on a file that
 /// `stack deploy` takes. Our loader is one, and refuses what cannot be printed.
 const CONFIG_CRASHES: &str = "corpus/volumes-top-cluster-external-refused";
+
+/// Returns all cases of both folders.
+fn all_cases() -> Vec<Case> {
+    let mut cases = cases::own();
+    cases.extend(model_cases::of_the_model());
+    cases
+}
 
 /// Returns the differences of a case, empty if there are none, and whether the CLI deploys it.
 fn judge(case: &Case, api: &str) -> (Vec<String>, bool) {
@@ -80,7 +88,7 @@ fn judge_all(cases: &[Case], api: &str) -> (Vec<String>, usize) {
 
 #[test]
 fn every_case_becomes_the_specs_that_the_cli_posts_and_is_refused_when_the_cli_refuses_it() {
-    let cases = cases::all();
+    let cases = all_cases();
     assert!(cases.len() >= CASES_AT_LEAST, "only {} cases were found", cases.len());
     let (differences, deployable) = judge_all(&cases, "1.50");
     assert!(
@@ -95,7 +103,7 @@ fn every_case_becomes_the_specs_that_the_cli_posts_and_is_refused_when_the_cli_r
 
 #[test]
 fn the_one_file_that_we_refuse_and_the_cli_deploys_crashes_the_cli_when_it_is_printed() {
-    let case = cases::all().into_iter().find(|case| case.name == CONFIG_CRASHES).unwrap();
+    let case = all_cases().into_iter().find(|case| case.name == CONFIG_CRASHES).unwrap();
     let output = Command::new("docker").args(["stack", "config", "-c"]).arg(&case.files[0]).output().unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("panic: "));
