@@ -14,6 +14,9 @@ mod same;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use cases::Case;
 use compose::specs::StackSpecs;
@@ -21,7 +24,9 @@ use engine::Engine;
 use serde_json::Value;
 
 /// Fewer cases than this mean that the choice below went wrong.
-const CASES_AT_LEAST: usize = 60;
+const CASES_AT_LEAST: usize = 130;
+/// Stacks that are there at a time: most of a case is waiting for swarm to let go of a network.
+const WORKERS: usize = 4;
 /// No node has this label.
 const NOWHERE: &str = "node.labels.simmer-oracle == nowhere";
 
@@ -87,43 +92,66 @@ fn deploy_ours(engine: &Engine, mut specs: StackSpecs) -> Result<(), String> {
     Ok(())
 }
 
+/// What came of all cases.
+#[derive(Default)]
+struct Tally {
+    compared: usize,
+    /// By the engine, on both sides.
+    refused: usize,
+    differences: Vec<String>,
+}
+
+/// Deploys one case both ways, if it is a guest.
+fn judge(engine: &Engine, case: &Case, stack: &str, scratch: &Path, tally: &Mutex<Tally>) {
+    let api = engine.api();
+    let Ok(specs) = ours::specs(case, stack, &api) else { return };
+    if !is_guest(&specs) {
+        return;
+    }
+    let services: Vec<_> = specs.services.keys().collect();
+    let case = kept_from_running(case, &services, scratch);
+    let specs = ours::specs(&case, stack, &api).unwrap();
+
+    let theirs = cli::deploy(&case, stack, &engine.host(), scratch).map(|()| same::stack(engine, &specs));
+    engine.clear(stack);
+    let ours = deploy_ours(engine, specs.clone()).map(|()| same::stack(engine, &specs));
+    engine.clear(stack);
+
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    match (theirs, ours) {
+        (Ok(theirs), Ok(ours)) => {
+            tally.compared += 1;
+            same::differences(&case.name, &theirs, &ours, &mut tally.differences);
+        }
+        (Err(_), Err(_)) => tally.refused += 1,
+        (Ok(_), Err(why)) => tally.differences.push(format!("{}: the engine refuses ours: {why}", case.name)),
+        (Err(why), Ok(_)) => {
+            tally.differences.push(format!("{}: the engine refuses theirs: {why}", case.name));
+        }
+    }
+}
+
 #[test]
 fn the_engine_cannot_tell_our_stack_from_that_of_the_cli() {
     let engine = Engine::connect();
-    let api = engine.api();
     let scratch = tempfile::tempdir().unwrap();
-    let stack = format!("simmer-oracle-{}", std::process::id());
-    let mut differences = Vec::new();
-    let (mut compared, mut refused) = (0, 0);
     // The other corpus says nothing more about conversion, and takes its time on a real engine.
-    for case in cases::own() {
-        let Ok(specs) = ours::specs(&case, &stack, &api) else { continue };
-        if !is_guest(&specs) {
-            continue;
+    let cases = cases::own();
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new(Tally::default());
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (engine, scratch, cases, next, tally) = (&engine, scratch.path(), &cases, &next, &tally);
+            scope.spawn(move || {
+                // Both sides of a case use one name, so that what differs is not the name.
+                let stack = format!("simmer-oracle-{}-{worker}", std::process::id());
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    judge(engine, case, &stack, scratch, tally);
+                }
+            });
         }
-        let services: Vec<_> = specs.services.keys().collect();
-        let case = kept_from_running(&case, &services, scratch.path());
-        let specs = ours::specs(&case, &stack, &api).unwrap();
-
-        let theirs =
-            cli::deploy(&case, &stack, &engine.host(), scratch.path()).map(|()| same::stack(&engine, &specs));
-        engine.clear(&stack);
-        let ours = deploy_ours(&engine, specs.clone()).map(|()| same::stack(&engine, &specs));
-        engine.clear(&stack);
-        match (theirs, ours) {
-            (Ok(theirs), Ok(ours)) => {
-                compared += 1;
-                same::differences(&case.name, &theirs, &ours, &mut differences);
-            }
-            (Err(_), Err(_)) => refused += 1,
-            (Ok(_), Err(why)) => differences.push(format!("{}: the engine refuses ours: {why}", case.name)),
-            (Err(why), Ok(_)) => differences.push(format!("{}: the engine refuses theirs: {why}", case.name)),
-        }
-    }
+    });
+    let Tally { compared, refused, differences } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-    assert!(
-        compared >= CASES_AT_LEAST,
-        "only {compared} cases were compared, {refused} refused by the engine"
-    );
-    assert_eq!(engine.left_of(&stack), Vec::<String>::new());
+    assert!(compared >= CASES_AT_LEAST, "only {compared} cases were compared, {refused} were refused");
 }
