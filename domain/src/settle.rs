@@ -200,6 +200,11 @@ pub fn judge(
         return Standing::Failed(cause);
     }
     if now - began >= limits.window {
+        // Time is up: what has left even once says more than that we waited.
+        let once = SettleLimits { crash_exits: 1, ..*limits };
+        if let Some(cause) = seen.services.iter().find_map(|s| crash_loop(s, seen, now, &once)) {
+            return Standing::Failed(cause);
+        }
         return Standing::Failed(Cause::NotSettled {
             window_seconds: limits.window.num_seconds().unsigned_abs(),
             waiting: awaited.iter().map(|a| format!("`{}` {}", a.service, a.why)).collect(),

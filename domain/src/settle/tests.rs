@@ -269,6 +269,15 @@ fn the_window_that_ends_first_names_what_it_waited_for() {
 }
 
 #[test]
+fn when_the_window_ends_what_has_left_says_more_than_that_we_waited() {
+    let says = "~task:_non-zero_exit_(137):_dockerexec:_unhealthy_container";
+    insta::assert_snapshot!(
+        told(600, &format!("app 1 check : failed@580/137{says} starting@590+starting")),
+        @"failed: unhealthy: `app` is unhealthy: its healthcheck failed and the engine replaced it 1 times"
+    );
+}
+
+#[test]
 fn an_update_that_paused_says_why_its_task_left() {
     insta::assert_snapshot!(
         told(5, "app 1 update=paused : failed@4/3~task:_non-zero_exit_(3) old-running@1"),
