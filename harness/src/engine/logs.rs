@@ -206,15 +206,16 @@ impl Engine {
 
     async fn task_lines(&self, task: &Value, bounds: LogBounds) -> (Vec<String>, bool) {
         let Some(container) = container_id(task) else { return (Vec::new(), false) };
-        let local = task["NodeID"].as_str() == Some(&self.inner.node);
         let id = text(&task["ID"]);
         let read = async {
             // One more than wanted, to know whether there was more.
             let tail = Tail::Last(bounds.lines.saturating_add(1));
-            if local {
-                gather(self.container_output(container, tail), bounds).await
-            } else {
-                gather(self.docker().task_logs(&id, Some(tail.options())), bounds).await
+            match gather(self.container_output(container, tail), bounds).await {
+                // On another node: by the manager.
+                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
+                    gather(self.docker().task_logs(&id, Some(tail.options())), bounds).await
+                }
+                other => other,
             }
         };
         match tokio::time::timeout(TASK_LIMIT, read).await {

@@ -31,6 +31,7 @@ pub(super) type Ends = BTreeMap<String, End>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct End {
     oom: bool,
+    started: Option<DateTime<Utc>>,
     /// What the healthcheck said last, where it had failed: a process that leaves with code 0 when it is stopped
     /// for its health looks like one that is done.
     unhealthy: Option<String>,
@@ -38,6 +39,8 @@ pub(super) struct End {
 
 /// Most dead containers that one look inspects; the rest waits for the next.
 const ENDS_PER_LOOK: usize = 8;
+/// Failed checks that make a container unhealthy where its healthcheck does not say.
+const DEFAULT_RETRIES: u64 = 3;
 /// Most characters of what a healthcheck said.
 const HEALTH_WORDS: usize = 200;
 
@@ -183,6 +186,7 @@ fn read_task(task: &Value, service: &Value, ours: &AppliedService, answers: &Ans
         ),
         state,
         created,
+        started: end.started.unwrap_or(created),
         since: time(&status["Timestamp"]).unwrap_or(created),
         exit_code: if ran && ended { status["ContainerStatus"]["ExitCode"].as_i64() } else { None },
         oom: end.oom,
@@ -220,13 +224,19 @@ fn dead_container(task: &Value) -> Option<&str> {
 fn read_end(container: &Value) -> End {
     let state = &container["State"];
     let health = &state["Health"];
+    // Any container that ends is called unhealthy: only the count tells whether its checks had failed before.
+    let retries = container["Config"]["Healthcheck"]["Retries"].as_u64().filter(|n| *n > 0);
+    let failed = health["Status"].as_str() == Some("unhealthy")
+        && health["FailingStreak"].as_u64().unwrap_or(0) >= retries.unwrap_or(DEFAULT_RETRIES);
     let said = || {
         let last = items(&health["Log"]).last().map(|l| text(&l["Output"])).unwrap_or_default();
         last.trim().chars().take(HEALTH_WORDS).collect()
     };
     End {
         oom: state["OOMKilled"].as_bool() == Some(true),
-        unhealthy: (health["Status"].as_str() == Some("unhealthy")).then(said),
+        // The year 1 where it never started.
+        started: time(&state["StartedAt"]).filter(|at| at.timestamp() > 0),
+        unhealthy: failed.then(said),
     }
 }
 
@@ -303,12 +313,12 @@ impl Engine {
         ends: &mut Ends,
     ) -> Result<Observation, EngineError> {
         let mut answers = self.ask(applied).await?;
-        let here = |t: &&Value| t["NodeID"].as_str() == Some(&self.inner.node);
+        let here = |id: &&str| answers.containers.iter().any(|c| c["Id"].as_str() == Some(*id));
         let new: Vec<_> = answers
             .tasks
             .iter()
-            .filter(here)
             .filter_map(dead_container)
+            .filter(here)
             .filter(|id| !ends.contains_key(*id))
             .take(ENDS_PER_LOOK)
             .map(str::to_owned)
@@ -327,3 +337,6 @@ impl Engine {
         Ok(read(applied, &answers))
     }
 }
+
+#[cfg(test)]
+mod tests;

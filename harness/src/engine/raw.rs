@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -114,6 +115,14 @@ impl Raw {
             .map_err(|bad| EngineError::Garbled { doing: doing.to_owned(), says: bad.to_string() })
     }
 
+    /// Asks for the version and for the engine's time, which its answer carries to the second.
+    pub(super) async fn version(&self, doing: &str) -> Result<(Value, Option<DateTime<Utc>>), EngineError> {
+        let (body, date) = self.exchange(Method::GET, "/version", &[], None, doing).await?;
+        // In the middle of the second.
+        let date = date.map(|d| d + TimeDelta::milliseconds(500));
+        Ok((Self::read(&body, doing)?, date))
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -126,6 +135,7 @@ impl Raw {
         tokio::time::timeout(limit, self.exchange(method, path, query, body, doing))
             .await
             .unwrap_or_else(|_| Err(EngineError::Deadline { doing: doing.to_owned(), limit }))
+            .map(|(body, _)| body)
     }
 
     async fn exchange(
@@ -135,7 +145,7 @@ impl Raw {
         query: &[(&str, &str)],
         body: Option<&Value>,
         doing: &str,
-    ) -> Result<Bytes, EngineError> {
+    ) -> Result<(Bytes, Option<DateTime<Utc>>), EngineError> {
         let away = |source: io::Error| EngineError::Unreachable {
             host: self.host.clone(),
             doing: doing.to_owned(),
@@ -165,6 +175,8 @@ impl Raw {
         drop(tokio::spawn(connection));
         let answer = sender.send_request(request).await.map_err(broke)?;
         let status = answer.status();
+        let date = answer.headers().get(header::DATE).and_then(|d| d.to_str().ok());
+        let date = date.and_then(|d| DateTime::parse_from_rfc2822(d).ok()).map(|d| d.to_utc());
         let body = Limited::new(answer.into_body(), ANSWER_BYTES)
             .collect()
             .await
@@ -172,7 +184,7 @@ impl Raw {
             .to_bytes();
         // 304: it was in that state before.
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(body);
+            return Ok((body, date));
         }
         Err(EngineError::Refused {
             doing: doing.to_owned(),

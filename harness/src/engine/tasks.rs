@@ -20,7 +20,7 @@ pub struct TaskFacts {
     pub container_id: Option<String>,
     /// The node's id.
     pub node: String,
-    /// Whether the node is the engine's own, so that exec, files and addresses are at hand.
+    /// Whether the container is on the engine's own node, so that exec, files and addresses are at hand.
     pub is_local: bool,
     /// In the engine's words: `running`, `failed`, …
     pub state: String,
@@ -90,8 +90,8 @@ impl Engine {
             };
         let mut facts = Vec::new();
         for task in &tasks {
-            let mut fact = read(task, &names, &self.inner.node);
-            if let Some(id) = fact.container_id.clone().filter(|_| fact.is_local) {
+            let mut fact = read(task, &names);
+            if let Some(id) = fact.container_id.clone() {
                 self.complete(&mut fact, &id, &gateway).await?;
             }
             facts.push(fact);
@@ -103,14 +103,11 @@ impl Engine {
         let doing = "inspecting a container";
         let container = match self.raw().get(&format!("/containers/{id}/json"), &[], doing).await {
             Ok(container) => container,
-            // Dead tasks are tidied away by the engine while we look.
-            Err(error) if error.is_absent() => {
-                fact.container_id = None;
-                fact.is_running = false;
-                return Ok(());
-            }
+            // On another node, or tidied away by the engine while we looked.
+            Err(error) if error.is_absent() => return Ok(()),
             Err(error) => return Err(error),
         };
+        fact.is_local = true;
         fact.is_running = container["State"]["Running"].as_bool() == Some(true);
         fact.pid = container["State"]["Pid"].as_i64().filter(|pid| *pid > 0);
         fact.gwbridge_ip = gateway[id]["IPv4Address"].as_str().map(plain_address);
@@ -142,9 +139,8 @@ impl Engine {
     }
 }
 
-fn read(task: &Value, names: &BTreeMap<String, String>, here: &str) -> TaskFacts {
+fn read(task: &Value, names: &BTreeMap<String, String>) -> TaskFacts {
     let service = text(&task["ServiceID"]);
-    let node = text(&task["NodeID"]);
     let networks = items(&task["NetworksAttachments"]).iter().filter_map(|a| {
         let address = items(&a["Addresses"]).first()?.as_str()?;
         Some((text(&a["Network"]["Spec"]["Name"]), plain_address(address)))
@@ -157,8 +153,8 @@ fn read(task: &Value, names: &BTreeMap<String, String>, here: &str) -> TaskFacts
             .as_str()
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
-        is_local: !here.is_empty() && node == here,
-        node,
+        is_local: false,
+        node: text(&task["NodeID"]),
         state: text(&task["Status"]["State"]),
         desired: text(&task["DesiredState"]),
         is_running: task["Status"]["State"].as_str() == Some("running"),
@@ -194,10 +190,9 @@ mod tests {
                 {"Network": {"Spec": {"Name": "gone"}}, "Addresses": []},
             ],
         });
-        let fact = read(&task, &[("s1".to_owned(), "x_app".to_owned())].into(), "n1");
+        let fact = read(&task, &[("s1".to_owned(), "x_app".to_owned())].into());
         assert_eq!(fact.networks, [("proxy".to_owned(), "10.0.1.42".to_owned())]);
-        assert_eq!((fact.service.as_str(), fact.is_local), ("x_app", true));
+        assert_eq!((fact.service.as_str(), fact.node.as_str(), fact.is_running), ("x_app", "n1", true));
         assert!(!format!("{fact:?}").contains("hunter2"));
-        assert!(!read(&task, &BTreeMap::new(), "").is_local, "an engine in no swarm has no tasks of its own");
     }
 }

@@ -255,7 +255,13 @@ fn lost(sent: &Value, there: &Value) -> String {
             .map(|(k, v)| (k, lost(v, &there[k])))
             .find(|(_, lost)| !lost.is_empty())
             .map_or(String::new(), |(k, lost)| format!("{k}.{lost}")),
-        other if other == there => String::new(),
-        other => format!("{other} became {there}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)
+            if sent == there =>
+        {
+            String::new()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            format!("{sent} became {there}")
+        }
     }
 }
