@@ -92,3 +92,43 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Replay<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read_now(bytes: &[u8]) -> io::Result<(First, Replay<&[u8]>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(read(bytes))
+    }
+
+    proptest! {
+        #[test]
+        fn no_first_bytes_make_the_edge_panic_and_none_are_lost(bytes in proptest::collection::vec(any::<u8>(), 1..300), tls in any::<bool>()) {
+            let mut bytes = bytes;
+            if tls {
+                bytes.splice(0..1, [0x16, 3, 1]);
+            }
+            if let Ok((first, mut replay)) = read_now(&bytes) {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let mut again = Vec::new();
+                runtime.block_on(replay.read_to_end(&mut again)).unwrap();
+                prop_assert_eq!(again, bytes);
+                prop_assert!(first == First::Other || tls);
+            }
+        }
+    }
+
+    #[test]
+    fn a_greeting_that_never_ends_is_refused_by_its_size() {
+        // Records of a greeting that says to be 16 MB long.
+        let mut bytes = vec![0x16, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff];
+        bytes.resize(5 + 0x4000, 0);
+        let record = [&[0x16, 3, 1, 0x40, 0][..], &[0; 0x4000]].concat();
+        for _ in 0..8 {
+            bytes.extend_from_slice(&record);
+        }
+        assert!(read_now(&bytes).is_err());
+    }
+}

@@ -31,13 +31,19 @@ pub(super) struct Answer {
     cut: bool,
 }
 
-/// Asks over `stream`. The caller bounds the whole.
-pub(super) async fn exchange<S>(stream: S, ask: &HttpAsk, left: Duration) -> Result<Answer, Failure>
+/// Asks over `stream`, with `port` in the name of the host unless it is the usual one. The caller bounds the
+/// whole.
+pub(super) async fn exchange<S>(
+    stream: S,
+    ask: &HttpAsk,
+    port: Option<u16>,
+    left: Duration,
+) -> Result<Answer, Failure>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let failed = |says: String| Failure { step: ProbeStep::Http, says };
-    let request = request(ask)?;
+    let request = request(ask, port)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEAD_LINES)
@@ -81,9 +87,12 @@ where
     }
 }
 
-fn request(ask: &HttpAsk) -> Result<Request<Empty<Bytes>>, Failure> {
+fn request(ask: &HttpAsk, port: Option<u16>) -> Result<Request<Empty<Bytes>>, Failure> {
     let usual = if ask.tls.is_some() { 443 } else { 80 };
-    let host = if ask.port == usual { ask.host.clone() } else { format!("{}:{}", ask.host, ask.port) };
+    let host = match port {
+        Some(port) if port != usual => format!("{}:{port}", ask.host),
+        Some(_) | None => ask.host.clone(),
+    };
     let path = if ask.path.starts_with('/') { ask.path.clone() } else { format!("/{}", ask.path) };
     let mut request =
         Request::get(path).header(header::HOST, host).header(header::USER_AGENT, "simmer-probe");

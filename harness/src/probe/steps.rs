@@ -17,6 +17,8 @@ use super::tls::{self, Certificate, Trust};
 
 /// Most addresses of a name that are tried, one after the other.
 const ADDRESSES: usize = 4;
+/// What names in the certificate end in that Traefik shows when it has no other.
+const TRAEFIK_DEFAULT: &str = ".traefik.default";
 /// Longest look-up of a name.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
@@ -100,7 +102,7 @@ async fn walk_through(probe: &Probe, walk: &mut Walk, limit: Duration) -> Result
         }
         Ask::Tls { host, port, trust } => {
             let stream = connect(&probe.reach, host, *port, walk).await?;
-            let secured = secure(stream, host, trust, &probe.reach, walk).await?;
+            let secured = secure(stream, host, trust, walk).await?;
             if secured.no_router {
                 return Err(Failure {
                     step: ProbeStep::Route,
@@ -152,17 +154,19 @@ async fn walk_through(probe: &Probe, walk: &mut Walk, limit: Duration) -> Result
 async fn http(ask: &HttpAsk, probe: &Probe, walk: &mut Walk, limit: Duration) -> Result<String, Failure> {
     let started = Instant::now();
     let stream = connect(&probe.reach, &ask.host, ask.port, walk).await?;
+    // Users of an edge come to its usual port, whichever one it was given here.
+    let port = if matches!(probe.reach, Reach::Edge(_)) { None } else { Some(ask.port) };
     let (answer, no_router) = match &ask.tls {
         None => {
             walk.begin(ProbeStep::Http);
             let left = limit.saturating_sub(started.elapsed());
-            (super::http::exchange(stream, ask, left).await?, false)
+            (super::http::exchange(stream, ask, port, left).await?, false)
         }
         Some(trust) => {
-            let secured = secure(stream, &ask.host, trust, &probe.reach, walk).await?;
+            let secured = secure(stream, &ask.host, trust, walk).await?;
             walk.begin(ProbeStep::Http);
             let left = limit.saturating_sub(started.elapsed());
-            (super::http::exchange(secured.stream, ask, left).await?, secured.no_router)
+            (super::http::exchange(secured.stream, ask, port, left).await?, secured.no_router)
         }
     };
     walk.begin(ProbeStep::App);
@@ -182,7 +186,12 @@ async fn connect(reach: &Reach, host: &str, port: u16, walk: &mut Walk) -> Resul
             walk.begin(ProbeStep::Tcp);
             match connector.connect().await {
                 Ok(link) => link,
-                Err(error) => return walk.failed(format!("{}: {}", connector.name(), io_words(&error))),
+                Err(error) => {
+                    // A connector may know better than the kind of its error.
+                    let own = error.get_ref().map(|inner| plain(&inner.to_string(), 200));
+                    let says = own.unwrap_or_else(|| io_words(&error));
+                    return walk.failed(format!("{}: {says}", connector.name()));
+                }
             }
         }
         Reach::Edge(address) => {
@@ -224,13 +233,7 @@ struct Secured {
     no_router: bool,
 }
 
-async fn secure(
-    stream: TcpStream,
-    host: &str,
-    trust: &Trust,
-    reach: &Reach,
-    walk: &mut Walk,
-) -> Result<Secured, Failure> {
+async fn secure(stream: TcpStream, host: &str, trust: &Trust, walk: &mut Walk) -> Result<Secured, Failure> {
     walk.begin(ProbeStep::Tls);
     let (config, watching) = match tls::client(trust) {
         Ok(client) => client,
@@ -247,29 +250,35 @@ async fn secure(
         Err(error) => {
             let certificate = seen.certificate.map(|c| c.to_string());
             match (seen.refused, certificate) {
+                (Some(why), Some(certificate)) if certificate.contains(TRAEFIK_DEFAULT) => {
+                    walk.failed(format!(
+                        "{why}; Traefik shows this one where no router takes the name, or before the name's \
+                         own is made: {certificate}"
+                    ))
+                }
                 (Some(why), Some(certificate)) => walk.failed(format!("{why}: {certificate}")),
                 (Some(why), None) => {
                     walk.failed(format!("a certificate that cannot be read was refused: {why}"))
                 }
-                (None, _) => walk.failed(no_greeting(&error, reach)),
+                (None, _) => walk.failed(no_greeting(&error, walk.attempt.via.as_ref())),
             }
         }
     }
 }
 
 /// Tells a server that cuts the connection from one that speaks, but not TLS.
-fn no_greeting(error: &std::io::Error, reach: &Reach) -> String {
+fn no_greeting(error: &std::io::Error, via: Option<&Via>) -> String {
     use std::io::ErrorKind as Kind;
-    match (error.kind(), reach) {
+    match (error.kind(), via) {
         (
             Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::ConnectionAborted,
-            Reach::Through(_),
+            Some(Via::Namespace(_) | Via::Bridge { .. }),
         ) => "the app took the connection and cut it before its TLS greeting: so does a server that has banned \
               us (Mumble: 10 connections in 120 s)"
             .to_owned(),
         (
             Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::ConnectionAborted,
-            Reach::Dns | Reach::Edge(_),
+            Some(Via::Address(_)) | None,
         ) => "the connection was taken and cut before the TLS greeting: the app behind the port is not up, or \
               it has banned us (Mumble: 10 connections in 120 s)"
             .to_owned(),

@@ -95,6 +95,12 @@ async fn an_edge_that_is_not_there_is_never_the_recipes_fault() {
     assert_eq!(outcome.probed.step, ProbeStep::Tcp);
     assert_eq!(outcome.cause.as_ref().map(Cause::fault), Some(Fault::Platform));
     assert!(outcome.probed.says.contains("refused: nothing listens there"), "{}", outcome.probed.says);
+    // What a connector knows of its own is said.
+    let gone = Connector::new("app:80", || async {
+        Err(std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "no task of `app` runs"))
+    });
+    let probe = Probe { from: Vantage::Inside, ask: Ask::Http(http(None)), reach: Reach::Through(gone) };
+    assert_eq!(once(&probe).await.probed.says, "app:80: no task of `app` runs");
     // The same at the task itself is.
     let reach = Reach::Through(Connector::address(address));
     let outcome = once(&Probe { from: Vantage::Inside, ask: Ask::Http(http(None)), reach }).await;
@@ -111,6 +117,7 @@ async fn cc_123_a_certificate_that_is_wrong_is_described_apart_from_the_app() {
         (ours.server(NAME, 2080..2090), &ours),
         (ours.server("other.example", 2020..2090), &ours),
         (ours.server(NAME, 2020..2090), &theirs),
+        (theirs.server("0123.traefik.default", 2020..2090), &ours),
     ] {
         let server = Server::tls_saying(config, OK).await;
         all.push(said(&once(&to(server.address, ask(trust))).await));
@@ -120,6 +127,7 @@ async fn cc_123_a_certificate_that_is_wrong_is_described_apart_from_the_app() {
     failed at TLS: it is not valid yet: certificate `CN=app.ci.example` for app.ci.example, issued by `CN=test authority`, valid 2080-01-01 to 2090-01-01 (via <address>)
     failed at TLS: it is for another name: certificate `CN=other.example` for other.example, issued by `CN=test authority`, valid 2020-01-01 to 2090-01-01 (via <address>)
     failed at TLS: nobody whom we trust issued it: certificate `CN=app.ci.example` for app.ci.example, issued by `CN=test authority`, valid 2020-01-01 to 2090-01-01 (via <address>)
+    failed at TLS: nobody whom we trust issued it; Traefik shows this one where no router takes the name, or before the name's own is made: certificate `CN=0123.traefik.default` for 0123.traefik.default, issued by `CN=a stranger`, valid 2020-01-01 to 2090-01-01 (via <address>)
     ");
     // Unchecked, it is still looked at.
     let server = Server::tls_saying(ours.server("other.example", 2020..2021), OK).await;
@@ -138,10 +146,11 @@ async fn a_port_that_takes_connections_is_told_from_an_app_that_speaks_tls() {
     let speaks = Server::tls_saying(authority.server("anything", 2020..2090), "").await;
     let cuts = Server::start(|stream| async move { drop(stream) }).await;
     let plain = Server::saying("HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    let mut all = Vec::new();
-    for address in [speaks.address, cuts.address] {
-        all.push(said(&once(&tls(address, Reach::Through)).await));
-    }
+    let mut all = vec![said(&once(&tls(speaks.address, Reach::Through)).await)];
+    // Inside of the task nobody stands between: whoever cuts there is the app.
+    let task = Task { pid: None, bridge: Some(cuts.address.ip()) };
+    let at_task = Reach::Through(task.connector("app", cuts.address.port()));
+    all.push(said(&once(&Probe { reach: at_task, ..tls(cuts.address, Reach::Through) }).await));
     all.push(said(
         &once(&to(cuts.address, Ask::Tls { host: NAME.into(), port: 1, trust: Trust::Unchecked })).await,
     ));
@@ -161,6 +170,26 @@ async fn a_port_that_takes_connections_is_told_from_an_app_that_speaks_tls() {
     // TCP alone proves nothing more than that somebody took it.
     let probe = Probe { ask: Ask::Tcp { host: NAME.into(), port: 1 }, ..tls(plain.address, Reach::Through) };
     insta::assert_snapshot!(said(&once(&probe).await), @"ok at TCP: took the connection (via <address>)");
+}
+
+#[tokio::test]
+async fn the_app_sees_the_name_as_its_users_write_it() {
+    let server = Server::start(|mut stream| async move {
+        let head = read_head(&mut stream).await;
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{head}", head.len());
+        stream.write_all(answer.as_bytes()).await.ok();
+    })
+    .await;
+    let ask = |text: &str| {
+        let expect = Expect { body: vec![text.into()], ..Expect::default() };
+        Ask::Http(HttpAsk { port: 8443, expect, ..http(None) })
+    };
+    // The port of an edge is ours; at the task it is the task's.
+    let outcome = once(&to(server.address, ask("host: app.ci.example\r\n"))).await;
+    assert!(outcome.probed.ok, "{}", outcome.probed.says);
+    let reach = Reach::Through(Connector::address(server.address));
+    let probe = Probe { from: Vantage::Inside, ask: ask("host: app.ci.example:8443\r\n"), reach };
+    assert!(once(&probe).await.probed.ok);
 }
 
 #[tokio::test]
