@@ -30,7 +30,7 @@ impl Masker {
             value.to_owned(),
             base64(value.as_bytes()).trim_end_matches('=').to_owned(),
             url_encoded(value),
-            json.trim_matches('"').to_owned(),
+            json[1..json.len() - 1].to_owned(),
         ];
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.append(&mut forms);

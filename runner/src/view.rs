@@ -74,6 +74,20 @@ impl Terminal {
         }
     }
 
+    /// Shows a line that a container wrote.
+    pub fn container(&self, service: &str, line: &str) {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        if screen.story == Story::Silent {
+            return;
+        }
+        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+        let mut text = screen.wipe() + &format!("    {service} | {line}\n");
+        if screen.live {
+            text += &screen.draw(Utc::now());
+        }
+        put(&text);
+    }
+
     /// Says what a side waits for, shown beside its stage on a terminal only.
     pub fn note(&self, side: Side, nth: usize, text: String) {
         let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,8 +38,11 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
             Fate::Foreign => "of another instance, not ours to touch",
         };
         text += &format!("run {} of `{}`: {} objects, {what}\n", run.run, run.recipe, run.objects.len());
-        for object in &run.objects {
-            text += &format!("  {object}\n");
+        // Names are for what goes; of the rest it is enough to know that it stays.
+        if run.fate == Fate::Removed {
+            for object in &run.objects {
+                text += &format!("  {object}\n");
+            }
         }
     }
     if found.is_empty() {

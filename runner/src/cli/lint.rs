@@ -8,7 +8,7 @@ use domain::release::{base_of, newest};
 use harness::source::{Commit, Mirror, Releases};
 
 use super::args::LintArgs;
-use super::{Place, Trouble, exit_of, say};
+use super::{Place, Trouble, say};
 use crate::exit::Exit;
 use crate::instance::Overlay;
 use crate::run::{LintSubject, SYNC_LIMIT, Tree, lint_tree};
@@ -73,13 +73,7 @@ async fn lint_enrolled(
     let instance = place.open()?;
     let (name, enrolment) = instance.recipe(name)?;
     let overlay = instance.overlay(name)?;
-    let source = |error: harness::source::SourceError| {
-        let exit = match exit_of(error.fault()) {
-            Exit::RecipeFailed => Exit::Usage,
-            other => other,
-        };
-        Trouble::from_error(exit, format!("could not read the recipe `{name}`"), &error).hint(error.hint())
-    };
+    let source = |error| Trouble::of_source(name, &error);
     let store = instance.settings.state.join("mirrors").join(name.as_str());
     let mirror =
         Mirror::sync(&enrolment.source, &store, SYNC_LIMIT, std::future::pending()).await.map_err(source)?;

@@ -12,7 +12,6 @@ mod trouble;
 
 pub use args::Args;
 pub use trouble::Trouble;
-pub(crate) use trouble::exit_of;
 
 use crate::exit::Exit;
 use args::Command;

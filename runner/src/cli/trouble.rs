@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use domain::Fault;
+use domain::{Fault, RecipeName};
+use harness::source::SourceError;
 
 use crate::exit::Exit;
 use crate::instance::{ConfigProblem, ConfigProblems};
@@ -34,6 +35,17 @@ impl Trouble {
         Self { exit, says: says.into(), causes, hint: None }
     }
 
+    /// Makes trouble of a repository that cannot be read. What the caller named and is not there is the
+    /// caller's to mend, and nothing ran.
+    pub fn of_source(recipe: &RecipeName, error: &SourceError) -> Self {
+        let exit = match error.fault() {
+            Fault::Recipe | Fault::Overlay => Exit::Usage,
+            Fault::Platform => Exit::NotJudged,
+            Fault::Runner => Exit::Bug,
+        };
+        Self::from_error(exit, format!("could not read the recipe `{recipe}`"), error).hint(error.hint())
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -48,15 +60,6 @@ impl Trouble {
             self.hint = Some(hint.into());
         }
         self
-    }
-}
-
-/// Returns the exit code for trouble that is somebody's fault before anything was judged.
-pub(crate) fn exit_of(fault: Fault) -> Exit {
-    match fault {
-        Fault::Recipe | Fault::Overlay => Exit::RecipeFailed,
-        Fault::Platform => Exit::NotJudged,
-        Fault::Runner => Exit::Bug,
     }
 }
 

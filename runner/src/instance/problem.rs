@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(read_duration("1h 30m").unwrap().as_secs(), 5400);
         assert_eq!(read_duration("10m").unwrap().as_secs(), 600);
         assert_eq!(read_duration("10").unwrap_err(), "`10` has no unit");
-        assert_eq!(read_duration("10 parsecs").unwrap_err(), "`10` has no unit");
+        assert_eq!(read_duration("10 parsecs").unwrap_err(), "`10 parsecs` has no unit");
         assert_eq!(read_duration("5d").unwrap_err(), "`d` is not a unit of time");
         assert!(read_duration("99999999999999999999s").is_err());
         assert!(read_duration("9999999h").is_err());

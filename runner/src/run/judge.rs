@@ -19,7 +19,7 @@ use super::build::{Built, Ground, Ownership, SecretStore, build};
 use super::edge::Front;
 use super::lint::{LintSubject, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
-use super::side::{KeepStack, Releases, Shared, SideEnd, run_side};
+use super::side::{FollowLogs, KeepStack, Releases, Shared, SideEnd, run_side};
 use crate::cancel::Cancel;
 use crate::cli::Trouble;
 use crate::exit::Exit;
@@ -36,13 +36,6 @@ pub struct Manner {
     pub follow_logs: FollowLogs,
     pub view: Terminal,
     pub cancel: Cancel,
-}
-
-/// Whether the containers' logs are shown while they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowLogs {
-    Shown,
-    Hidden,
 }
 
 /// What came of a run.
@@ -175,6 +168,8 @@ async fn judged(
         front,
         cancel: manner.cancel.clone(),
         keep: manner.keep,
+        follow_logs: manner.follow_logs,
+        masker: masker.clone(),
         instance: instance.id().map_err(|error| {
             Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
         })?,

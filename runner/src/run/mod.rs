@@ -14,13 +14,13 @@ mod prepare;
 mod side;
 mod tree;
 
-pub use judge::{FollowLogs, Manner, Outcome, run};
+pub use judge::{Manner, Outcome, run};
 pub(crate) use judge::{drop_folder, random_bytes};
 pub use lint::{LintSubject, lint_tree};
 pub(crate) use prepare::prepare;
 pub use prepare::{Prepared, Wanted};
-pub use side::KeepStack;
 pub(crate) use side::left_names;
+pub use side::{FollowLogs, KeepStack};
 pub use tree::Tree;
 
 use std::time::Duration;

@@ -14,7 +14,7 @@ use harness::source::{Commit, Mirror, Releases};
 use super::SYNC_LIMIT;
 use super::tree::Tree;
 use crate::cancel::Cancel;
-use crate::cli::{Trouble, exit_of};
+use crate::cli::Trouble;
 use crate::exit::Exit;
 use crate::instance::{Enrolment, Instance, Overlay};
 
@@ -57,14 +57,7 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, Trouble> {
     let (name, enrolment) = instance.recipe(&wanted.recipe)?;
     let overlay = instance.overlay(name)?;
-    let source = |error: harness::source::SourceError| {
-        // What the caller named and is not there is the caller's to mend; nothing ran.
-        let exit = match exit_of(error.fault()) {
-            Exit::RecipeFailed => Exit::Usage,
-            other => other,
-        };
-        Trouble::from_error(exit, format!("could not read the recipe `{name}`"), &error).hint(error.hint())
-    };
+    let source = |error| Trouble::of_source(name, &error);
     let mirror = Mirror::sync(
         &enrolment.source,
         &instance.settings.state.join("mirrors").join(name.as_str()),

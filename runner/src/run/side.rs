@@ -19,6 +19,7 @@ use super::{At, CHECK_LIMIT, CLEAR_LIMIT, DEPLOY_LIMIT, PULL_LIMIT, outside};
 use crate::cancel::Cancel;
 use crate::instance::Overlay;
 use crate::log::Log;
+use crate::mask::Masker;
 use crate::view::Terminal;
 
 /// What every side of a run shares.
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) front: Front,
     pub(crate) cancel: Cancel,
     pub(crate) keep: KeepStack,
+    pub(crate) follow_logs: FollowLogs,
+    pub(crate) masker: Masker,
     /// Labels by which this run's objects are found.
     pub(crate) instance: String,
     /// When the whole run has to be over (CC-044).
@@ -43,6 +46,13 @@ pub(crate) struct Shared {
 pub enum KeepStack {
     Cleared,
     Kept,
+}
+
+/// Whether the containers' logs are shown while they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowLogs {
+    Shown,
+    Hidden,
 }
 
 /// Releases of a side, ready to deploy.
@@ -123,12 +133,33 @@ pub(crate) async fn run_side(
         witnesses: Vec::new(),
         left: Vec::new(),
     };
-    let ended = run.live().await;
+    let ended = match shared.follow_logs {
+        FollowLogs::Hidden => run.live().await,
+        FollowLogs::Shown => tokio::select! {
+            biased;
+            ended = run.live() => ended,
+            never = follow(shared, stack) => match never {},
+        },
+    };
     let verdict = match ended {
         Ended::Well => Verdict::Passed { depth: run.depth() },
         Ended::Badly { act, why } => Verdict::of(run.blame(act, why)),
     };
     SideEnd { verdict, left: run.left }
+}
+
+/// Shows what the stack's containers write, until it is dropped.
+async fn follow(shared: &Shared, stack: &StackName) -> std::convert::Infallible {
+    let prefix = format!("{stack}_");
+    loop {
+        let mut lines = shared.engine.follow(stack);
+        while let Some(line) = lines.next().await {
+            let service = line.service.strip_prefix(&prefix).unwrap_or(&line.service);
+            shared.view.container(service, &shared.masker.mask(&line.line));
+        }
+        // The engine stays away: what matters will be said by those who wait for it.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 impl SideRun<'_> {
