@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    fn every_broken_sample_says_what_has_to_come_out() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+        let text = fs::read_to_string(samples.join("instance-broken").join("expected.toml")).unwrap();
+        let expected: toml::Table = toml::from_str(&text).unwrap();
+        let broken: Vec<String> = own("broken").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(expected.keys().cloned().collect::<Vec<_>>(), broken);
+    }
+
+    #[test]
     fn every_image_that_a_sample_names_is_in_the_catalogue_but_the_one_that_is_missing_on_purpose() {
         let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/images");
         let catalogue = crate::images::Catalogue::read(&images).unwrap();
