@@ -39,8 +39,8 @@ fn config(files: &[String], interpolation: Interpolation) -> Result<String, Box<
     let first = std::path::absolute(files.first().ok_or("name a file with `-c`")?)?;
     let sources = files
         .iter()
-        .map(|name| Ok(Source { name: name.clone(), text: std::fs::read_to_string(name)? }))
-        .collect::<Result<Vec<_>, std::io::Error>>()?;
+        .map(|name| Ok(Source::from_bytes(name, &std::fs::read(name)?)?))
+        .collect::<Result<Vec<_>, Box<dyn std::error::Error>>>()?;
     let env: BTreeMap<String, String> = std::env::vars().collect();
     let loaded = load(&LoadInput {
         files: &sources,

@@ -66,9 +66,11 @@ fn accepted(corpus: &Path) -> std::io::Result<Vec<(PathBuf, String)>> {
     for entry in std::fs::read_dir(corpus)? {
         let path = entry?.path();
         if path.is_file() {
-            let text = std::fs::read_to_string(&path)?;
-            if printed(&path, &text, corpus).is_some() {
-                texts.push((path, text));
+            let Ok(source) = Source::from_bytes(path.display().to_string(), &std::fs::read(&path)?) else {
+                continue;
+            };
+            if printed(&path, &source.text, corpus).is_some() {
+                texts.push((path, source.text));
             }
         }
     }

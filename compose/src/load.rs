@@ -21,6 +21,37 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// Takes a file as it was read: UTF-8, or UTF-16 with a byte order mark, as Docker does.
+    ///
+    /// # Errors
+    /// The place of the first byte that is neither.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Problems> {
+        let name = name.into();
+        let wide = |read: fn([u8; 2]) -> u16| {
+            let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+            String::from_utf16(&units).map_err(|_| bytes.len())
+        };
+        let text = match bytes {
+            [0xFF, 0xFE, ..] => wide(u16::from_le_bytes),
+            [0xFE, 0xFF, ..] => wide(u16::from_be_bytes),
+            _ => std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| error.valid_up_to()),
+        };
+        text.map(|text| Self { name: name.clone(), text }).map_err(|good| {
+            let before = String::from_utf8_lossy(&bytes[..good]);
+            let line = before.split('\n').next_back().unwrap_or_default();
+            Problems::new(vec![Problem {
+                file: name,
+                line: before.matches('\n').count() + 1,
+                column: line.chars().count() + 1,
+                key: String::new(),
+                says: "the file is not UTF-8 from here on".to_owned(),
+                remedy: "save it as UTF-8".to_owned(),
+            }])
+        })
+    }
+}
+
 /// Whether `${…}` is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {

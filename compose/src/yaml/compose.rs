@@ -203,6 +203,14 @@ impl Composer<'_> {
 
     fn key(&mut self, id: Id) -> Result<String, SyntaxError> {
         let node = self.value(id)?;
+        let written = match &self.raw(id).kind {
+            RawKind::Alias { target, .. } => self.raw(*target),
+            RawKind::Scalar { .. } | RawKind::Sequence(_) | RawKind::Mapping(_) => self.raw(id),
+        };
+        if matches!(node.kind, Kind::Text(_)) && !matches!(written.tag.as_str(), "" | "!!str") {
+            return Err(SyntaxError::new(node.at, format!("non-string key: it has the tag {}", written.tag))
+                .with_remedy("remove the tag"));
+        }
         match node.kind {
             Kind::Text(text) => Ok(text),
             Kind::List(_) | Kind::Map(_) => {

@@ -48,9 +48,9 @@ impl Case {
 
     /// Asks our loader.
     pub(crate) fn ours(&self, interpolation: Interpolation) -> Result<Loaded, Problems> {
-        let text = |file: &String| std::fs::read_to_string(self.folder.join(file)).unwrap();
-        let files: Vec<Source> =
-            self.files.iter().map(|file| Source { name: file.clone(), text: text(file) }).collect();
+        let source =
+            |file: &String| Source::from_bytes(file, &std::fs::read(self.folder.join(file)).unwrap());
+        let files = self.files.iter().map(source).collect::<Result<Vec<Source>, Problems>>()?;
         load(&LoadInput {
             files: &files,
             working_dir: self.folder.to_str().unwrap(),
