@@ -32,6 +32,9 @@ pub enum SourceError {
     /// A limit of ours ended the fetch (law 10).
     #[error("fetching `{source_url}` took longer than {seconds} s (limit: source deadline)")]
     Deadline { source_url: String, seconds: u64 },
+    /// The remote sent more than a mirror may hold (law 10).
+    #[error("`{source_url}` has more than {megabytes} MB (limit: mirror size)")]
+    TooMuch { source_url: String, megabytes: u64 },
     /// Another run held the mirror until our deadline.
     #[error("another run held the mirror `{mirror}` for {seconds} s (limit: source deadline)", mirror = mirror.display())]
     Locked { mirror: PathBuf, seconds: u64 },
@@ -74,7 +77,7 @@ impl SourceError {
             | Self::NotGit { .. }
             | Self::NoSuchReference { .. }
             | Self::Ambiguous { .. } => Fault::Overlay,
-            Self::Hostile { .. } | Self::TooLarge { .. } => Fault::Recipe,
+            Self::Hostile { .. } | Self::TooLarge { .. } | Self::TooMuch { .. } => Fault::Recipe,
             Self::Unreachable { .. }
             | Self::AuthNeeded { .. }
             | Self::Untrusted { .. }
@@ -112,6 +115,9 @@ impl SourceError {
             Self::Fetch { .. } => "run `git fetch` by hand against this source; the text above is git's own",
             Self::NoGit { .. } => "install git, or put it on `PATH`",
             Self::Deadline { .. } => "try again, or give more time; nothing half-fetched is used",
+            Self::TooMuch { .. } => {
+                "take large files out of the history of the recipe; its mirror was removed"
+            }
             Self::Locked { .. } => "wait for the other run; the lock is free as soon as its process is gone",
             Self::Interrupted { .. } => "start it again; nothing half-fetched is used",
             Self::NoSuchReference { .. } => {

@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 use super::SourceError;
 use super::names::{scrub, without_credentials};
 
+/// How often the size of a mirror is looked at while it is fetched.
+const SIZE_PAUSE: Duration = Duration::from_millis(500);
 /// How much of git's words is kept, in bytes. Its progress is off; what it says is short.
 const SAID_LIMIT: u64 = 16 * 1024;
 
@@ -57,6 +59,7 @@ pub(super) async fn fetch(
     mirror: &Path,
     config: &Path,
     clock: Clock,
+    mirror_bytes: u64,
     cancel: impl Future<Output = ()>,
 ) -> Result<(), SourceError> {
     let both = async {
@@ -69,14 +72,41 @@ pub(super) async fn fetch(
             other => other,
         }
     };
-    tokio::select! {
+    let source_url = without_credentials(source);
+    let done = tokio::select! {
         done = both => done,
+        () = outgrown(mirror, mirror_bytes) => Ok(()),
         () = tokio::time::sleep(clock.left) => Err(SourceError::Deadline {
-            source_url: without_credentials(source),
+            source_url: source_url.clone(),
             seconds: clock.whole.as_secs(),
         }),
-        () = cancel => Err(SourceError::Interrupted { source_url: without_credentials(source) }),
+        () = cancel => Err(SourceError::Interrupted { source_url: source_url.clone() }),
+    };
+    if mirror_bytes < size_of(&mirror.join("objects"), 0) {
+        return Err(SourceError::TooMuch { source_url, megabytes: mirror_bytes >> 20 });
     }
+    done
+}
+
+/// Ends when the mirror is larger than it may be: a remote may send for as long as it likes.
+async fn outgrown(mirror: &Path, mirror_bytes: u64) {
+    loop {
+        tokio::time::sleep(SIZE_PAUSE).await;
+        let objects = mirror.join("objects");
+        let size = tokio::task::spawn_blocking(move || size_of(&objects, 0)).await;
+        if size.is_ok_and(|size| mirror_bytes < size) {
+            return;
+        }
+    }
+}
+
+fn size_of(folder: &Path, depth: usize) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let sizes = entries.flatten().filter_map(|entry| {
+        let about = entry.metadata().ok()?;
+        Some(if about.is_dir() && depth < 4 { size_of(&entry.path(), depth + 1) } else { about.len() })
+    });
+    sizes.sum()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

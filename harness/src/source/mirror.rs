@@ -16,6 +16,8 @@ use super::{SourceError, fetch};
 
 /// How often a mirror that another run holds is asked for again.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// Largest mirror, in bytes. Recipes have some hundred kilobytes of history.
+const MIRROR_BYTES: u64 = 2 << 30;
 /// Written into a mirror once it holds everything that a fetch brought.
 const FETCHED: &str = "simmer-fetched";
 /// How many names an error gives for one that does not exist.
@@ -100,6 +102,17 @@ impl Mirror {
         deadline: Duration,
         cancel: impl Future<Output = ()>,
     ) -> Result<Self, SourceError> {
+        Self::sync_within(source, store, deadline, MIRROR_BYTES, cancel).await
+    }
+
+    /// Like [`Mirror::sync`], with a bound of its own on the size of the mirror, in bytes.
+    pub async fn sync_within(
+        source: &str,
+        store: &Path,
+        deadline: Duration,
+        mirror_bytes: u64,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Self, SourceError> {
         let (source, mirror) = Self::place(source, store)?;
         std::fs::create_dir_all(store).map_err(disk("create", store))?;
         let config = store.join("gitconfig");
@@ -115,7 +128,12 @@ impl Mirror {
         // The lock goes along: dropped here, the work on the blocking pool goes on.
         let lock = blocking(move || prepared.prepare().map(|()| lock)).await?;
         let clock = fetch::Clock { left: deadline.saturating_sub(started.elapsed()), whole: deadline };
-        fetch::fetch(&source, &mirror.path, &config, clock, cancel).await?;
+        let fetched = fetch::fetch(&source, &mirror.path, &config, clock, mirror_bytes, cancel).await;
+        if matches!(fetched, Err(SourceError::TooMuch { .. })) {
+            // What is too large to be kept is not kept; the disk is needed by others.
+            std::fs::remove_dir_all(&mirror.path).ok();
+        }
+        fetched?;
         let mark = mirror.path.join(FETCHED);
         std::fs::write(&mark, b"").map_err(disk("write", &mark))?;
         drop(lock);
@@ -211,6 +229,7 @@ impl Mirror {
     /// Makes sure that there is a bare repository, and takes away what a killed git left. Under the lock.
     fn prepare(&self) -> Result<(), SourceError> {
         if Repository::open_bare(&self.path).is_ok() {
+            remove_stale_packs(&self.path.join("objects"));
             return remove_stale_locks(&self.path, 0);
         }
         if self.path.exists() {
@@ -335,6 +354,19 @@ fn remove_stale_locks(folder: &Path, depth: usize) -> Result<(), SourceError> {
         }
     }
     Ok(())
+}
+
+/// Removes packs and folders that were never finished. What cannot be removed is only in the way of the disk.
+fn remove_stale_packs(objects: &Path) {
+    for folder in [objects.to_owned(), objects.join("pack")] {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with("tmp_") {
+                let path = entry.path();
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.ok();
+            }
+        }
+    }
 }
 
 /// Names what we were doing to a path when the disk said no.

@@ -331,6 +331,29 @@ async fn every_bound_is_named_when_it_is_hit() {
 }
 
 #[tokio::test]
+async fn a_source_that_outgrows_its_mirror_is_refused_and_leaves_nothing() {
+    let bench = Bench::new();
+    bench.commit("small");
+    bench.sync().await;
+    // Nothing in it can be compressed: each word is the hash of the one before.
+    let mut word = bench.blob("seed");
+    let mut text = String::new();
+    while text.len() < 3 << 20 {
+        word = Oid::hash_object(git2::ObjectType::Blob, word.as_bytes()).unwrap();
+        text.push_str(&word.to_string());
+    }
+    bench.commit(&text);
+    let error =
+        Mirror::sync_within(&bench.source(), &bench.store(), LONG, 1 << 20, pending()).await.unwrap_err();
+    assert!(error.to_string().ends_with("has more than 1 MB (limit: mirror size)"), "{error}");
+    assert_eq!(error.fault(), Fault::Recipe);
+    assert!(Mirror::open(&bench.source(), &bench.store()).is_err());
+    let kept: Vec<_> =
+        fs::read_dir(bench.store()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    assert_eq!(kept, Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_empty_is_left_alone() {
     let bench = Bench::new();
     bench.commit("one");
@@ -448,9 +471,12 @@ async fn a_git_that_was_killed_leaves_nothing_that_stops_the_next_one() {
     let mirror = bench.sync().await;
     fs::write(mirror.path().join("packed-refs.lock"), "").unwrap();
     fs::write(mirror.path().join("refs/heads/master.lock"), "").unwrap();
+    let half = mirror.path().join("objects/pack/tmp_pack_half");
+    fs::write(&half, "PACK").unwrap();
     let two = bench.commit("two");
     let mirror = bench.sync().await;
     assert_eq!(mirror.resolve("HEAD").await.unwrap().id, two.to_string());
+    assert!(!half.exists());
     // Half a repository is made anew.
     fs::remove_file(mirror.path().join("HEAD")).unwrap();
     assert_eq!(bench.sync().await.resolve("HEAD").await.unwrap().id, two.to_string());
