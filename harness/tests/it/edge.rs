@@ -430,6 +430,39 @@ async fn bodies_stream_in_both_directions() {
 }
 
 #[tokio::test]
+async fn answers_without_a_body_and_several_requests_on_one_connection_keep_their_framing() {
+    let bench = Bench::new().await;
+    let app = Server::start(|mut stream| async move {
+        let head = read_head(&mut stream).await;
+        let answer = match head.split(' ').next() {
+            Some("HEAD") => "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n",
+            Some("DELETE") => "HTTP/1.1 204 No Content\r\n\r\n",
+            _ => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        };
+        stream.write_all(answer.as_bytes()).await.ok();
+    })
+    .await;
+    bench.route("one", BLOG, app.address);
+    bench.route("two", &BLOG.replace("blog", "shop"), app.address);
+    let mut stream = bench.tls("blog.example").await;
+    for (method, host) in [("HEAD", "blog"), ("DELETE", "blog"), ("GET", "shop"), ("GET", "blog")] {
+        let request = format!("{method} / HTTP/1.1\r\nHost: {host}.example\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        match method {
+            "HEAD" => assert_eq!(header(&head, "content-length"), "9000"),
+            "DELETE" => assert_eq!(status(&head), "204"),
+            _ => {
+                let mut ok = [0; 2];
+                stream.read_exact(&mut ok).await.unwrap();
+                assert_eq!(&ok, b"ok");
+            }
+        }
+    }
+    assert_eq!(app.accepted(), 4);
+}
+
+#[tokio::test]
 async fn slow_and_silent_clients_are_put_out_and_others_are_served() {
     let bench = Bench::with(|o| o.limits.greeting = Duration::from_millis(1500)).await;
     let blog = Server::saying(says("blog")).await;
