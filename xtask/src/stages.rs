@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::engine::find;
 use crate::places::Places;
 use crate::progress::{say, seconds};
-use crate::tally::Tally;
+use crate::tally::{Runner, Tally};
 use crate::up::Reach;
 use crate::{second, up};
 
@@ -66,20 +66,28 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
     if depth == Depth::Full {
         run("set-up", &|| up::up(places, Reach::Fast).map(|()| Tally::default()));
     }
-    run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), &tools));
+    run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), Runner::None, &tools));
     run("clippy", &|| {
-        tee(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), &tools)
+        tee(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), Runner::None, &tools)
     });
-    run("tests", &|| tee(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]), &tools));
-    run("examples", &|| tee(cargo(&["test", "--workspace", "--doc"]), &tools));
-    run("dependencies", &|| tee(cargo(&["deny", "check", "bans", "licenses", "sources"]), &tools));
+    run("tests", &|| {
+        tee(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]), Runner::Nextest, &tools)
+    });
+    run("examples", &|| tee(cargo(&["test", "--workspace", "--doc"]), Runner::Libtest, &tools));
+    run("dependencies", &|| {
+        tee(
+            cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]),
+            Runner::None,
+            &tools,
+        )
+    });
     if depth == Depth::Full {
-        run("live tests", &|| tee(cargo(&LIVE), &tools));
+        run("live tests", &|| tee(cargo(&LIVE), Runner::Nextest, &tools));
         run("live tests, engine 26.1", &|| {
             let address = second::up(places)?;
             let mut live = cargo(&LIVE);
             live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
-            let result = tee(live, &tools);
+            let result = tee(live, Runner::Nextest, &tools);
             second::down(places)?;
             result
         });
@@ -139,7 +147,7 @@ fn tool(tools: &Path, name: &str, version: &str) -> Result<()> {
 }
 
 /// Runs a command, shows what it says as it says it, and counts the tests that it tells of.
-fn tee(mut command: Command, tools: &Path) -> Result<Tally> {
+fn tee(mut command: Command, runner: Runner, tools: &Path) -> Result<Tally> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([tools.join("bin")]).collect();
     command.env("PATH", std::env::join_paths(folders).context("a folder of PATH cannot be used")?);
@@ -149,7 +157,10 @@ fn tee(mut command: Command, tools: &Path) -> Result<Tally> {
         .stderr(Stdio::piped())
         .spawn()
         .context("could not start `cargo`")?;
-    let (stdout, stderr) = (child.stdout.take().map(show), child.stderr.take().map(show));
+    let (stdout, stderr) = (
+        child.stdout.take().map(|from| show(from, runner)),
+        child.stderr.take().map(|from| show(from, runner)),
+    );
     // No limit of our own: nextest has one for each test, and a compiler ends.
     let status = child.wait().context("could not wait for `cargo`")?;
     let mut tally = Tally::default();
@@ -166,12 +177,12 @@ fn words(command: &Command) -> String {
     command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-fn show(from: impl Read + Send + 'static) -> thread::JoinHandle<Tally> {
+fn show(from: impl Read + Send + 'static, runner: Runner) -> thread::JoinHandle<Tally> {
     thread::spawn(move || {
         let mut tally = Tally::default();
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             say(&line);
-            tally.read(&line);
+            tally.read(runner, &line);
         }
         tally
     })
@@ -204,7 +215,7 @@ mod tests {
     fn a_command_that_fails_without_tests_is_an_error() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo broken >&2; exit 1"]);
-        assert!(tee(command, Path::new("/none")).is_err());
+        assert!(tee(command, Runner::Nextest, Path::new("/none")).is_err());
     }
 
     #[test]
@@ -214,7 +225,7 @@ mod tests {
             "-c",
             "echo '     Summary [ 0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped' >&2; exit 100",
         ]);
-        let tally = tee(command, Path::new("/none")).unwrap();
+        let tally = tee(command, Runner::Nextest, Path::new("/none")).unwrap();
         assert_eq!((tally.passed, tally.failed, tally.closing.len()), (2, 1, 1));
     }
 }

@@ -1,5 +1,16 @@
 //! What test runners say at their end, read for its numbers.
 
+/// Whose closing lines count. A runner shows what its tests printed, which may be another runner's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// `cargo nextest`.
+    Nextest,
+    /// `cargo test`.
+    Libtest,
+    /// No tests: a formatter, a linter.
+    None,
+}
+
 /// Counts of tests, and the lines that told them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -10,12 +21,15 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Reads one line; most say nothing about counts.
-    pub(crate) fn read(&mut self, line: &str) {
+    /// Reads one line of a runner; most say nothing about counts.
+    pub(crate) fn read(&mut self, runner: Runner, line: &str) {
         let line = line.trim();
-        let is_nextest = line.starts_with("Summary [") && line.contains(" run: ");
-        let is_libtest = line.starts_with("test result: ");
-        if !is_nextest && !is_libtest {
+        let closes = match runner {
+            Runner::Nextest => line.starts_with("Summary [") && line.contains(" run: "),
+            Runner::Libtest => line.starts_with("test result: "),
+            Runner::None => false,
+        };
+        if !closes {
             return;
         }
         let failed = count(line, "failed") + count(line, "timed out") + count(line, "exec failed");
@@ -49,28 +63,30 @@ fn count(line: &str, word: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> (u64, u64) {
+    fn read(runner: Runner, line: &str) -> (u64, u64) {
         let mut tally = Tally::default();
-        tally.read(line);
+        tally.read(runner, line);
         (tally.passed, tally.failed)
     }
 
+    const CLOSING: &str =
+        "     Summary [  10.3s] 7 tests run: 3 passed (1 slow), 2 failed, 2 timed out, 0 skipped";
+    const RESULT: &str = "test result: FAILED. 5 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
+
     #[test]
     fn both_runners_are_understood() {
-        assert_eq!(read("     Summary [   0.378s] 16 tests run: 16 passed, 0 skipped"), (16, 0));
         assert_eq!(
-            read("     Summary [  10.3s] 7 tests run: 3 passed (1 slow), 2 failed, 2 timed out, 0 skipped"),
-            (3, 4)
+            read(Runner::Nextest, "     Summary [   0.378s] 16 tests run: 16 passed, 0 skipped"),
+            (16, 0)
         );
-        assert_eq!(
-            read("test result: FAILED. 5 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out"),
-            (5, 1)
-        );
+        assert_eq!(read(Runner::Nextest, CLOSING), (3, 4));
+        assert_eq!(read(Runner::Libtest, RESULT), (5, 1));
     }
 
     #[test]
-    fn other_lines_count_nothing() {
-        assert_eq!(read("test it_passed ... ok"), (0, 0));
-        assert_eq!(read("        PASS [   0.004s] (12/14) xtask 3 passed, 1 failed"), (0, 0));
+    fn a_failed_test_whose_output_is_shown_is_not_counted_twice() {
+        assert_eq!(read(Runner::Nextest, RESULT), (0, 0));
+        assert_eq!(read(Runner::Libtest, CLOSING), (0, 0));
+        assert_eq!(read(Runner::None, RESULT), (0, 0));
     }
 }
