@@ -56,7 +56,10 @@ pub(super) fn written_options(
     at: &str,
     options: &BTreeMap<String, String>,
 ) -> Option<BTreeMap<String, String>> {
-    let is_written = !options.is_empty() || (input.locate)(&format!("{at}.driver_opts")).is_some();
+    let place = |key: &str| (input.locate)(key).map(|place| place.file);
+    // A later file replaces the whole block, so the key counts in the last file that has the block only.
+    let written = place(&format!("{at}.driver_opts"));
+    let is_written = !options.is_empty() || (written.is_some() && written == place(at));
     is_written.then(|| options.clone())
 }
 

@@ -1,6 +1,7 @@
 //! The same case through our own loader and conversion.
 
 use std::fs;
+use std::path::PathBuf;
 
 use compose::convert::{ApiVersion, ConvertInput, EngineFacts, convert};
 use compose::specs::StackSpecs;
@@ -13,11 +14,9 @@ use crate::cases::Case;
 
 /// Loads the files of a case.
 pub(crate) fn load_case(case: &Case, interpolation: Interpolation) -> Result<Loaded, String> {
-    let sources: Vec<_> = case
-        .files
-        .iter()
-        .map(|file| Source { name: file.display().to_string(), text: fs::read_to_string(file).unwrap() })
-        .collect();
+    let source = |file: &PathBuf| Source::from_bytes(file.display().to_string(), &fs::read(file).unwrap());
+    let sources: Result<Vec<_>, _> = case.files.iter().map(source).collect();
+    let sources = sources.map_err(|problems| text(&problems))?;
     let mut env = case.env.clone();
     env.insert("PATH".into(), std::env::var("PATH").unwrap());
     load(&LoadInput {
