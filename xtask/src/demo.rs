@@ -1,5 +1,6 @@
 //! `demo`: the main job on real applications, from nothing to a report to open.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -25,7 +26,7 @@ pub(crate) fn demo(places: &Places) -> Result<PathBuf> {
     if !red.is_empty() {
         bail!("`{}` did not come out green: see above", red.join("`, `"));
     }
-    Ok(report(places))
+    report(places)
 }
 
 /// The one place that knows how the program is called. Answers whether all tiers passed.
@@ -40,7 +41,15 @@ fn run(places: &Places, recipe: &str) -> Result<bool> {
     Ok(status.success())
 }
 
-/// Where the last run's page lies.
-fn report(places: &Places) -> PathBuf {
-    places.state().join("state").join("reports").join("index.html")
+/// The page of the newest run.
+fn report(places: &Places) -> Result<PathBuf> {
+    let runs = places.state().join("state").join("runs");
+    let entries = fs::read_dir(&runs).with_context(|| format!("could not read `{}`", runs.display()))?;
+    entries
+        .filter_map(Result::ok)
+        .map(|run| run.path().join("report.html"))
+        .filter_map(|page| Some((page.metadata().ok()?.modified().ok()?, page)))
+        .max()
+        .map(|(_, page)| page)
+        .with_context(|| format!("no run in `{}` has a `report.html`", runs.display()))
 }

@@ -49,16 +49,19 @@ impl Progress {
         self.running().push((name.to_owned(), started));
         let over = AtomicBool::new(false);
         let result = thread::scope(|scope| {
-            if self.terminal {
+            let painter = self.terminal.then(|| {
                 scope.spawn(|| {
                     while !over.load(Ordering::Acquire) {
                         self.paint();
                         thread::park_timeout(REPAINT);
                     }
-                });
-            }
+                })
+            });
             let result = work();
             over.store(true, Ordering::Release);
+            if let Some(painter) = painter {
+                painter.thread().unpark();
+            }
             result
         });
         let took = started.elapsed();
