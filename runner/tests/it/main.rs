@@ -1,0 +1,5 @@
+//! The whole program without a swarm: arguments, config, compose files, engines that cannot be used.
+#![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
+
+mod command_line;
+mod engines;
