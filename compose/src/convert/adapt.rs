@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::is_user_defined;
-use crate::specs::{Limit, ServiceSpec, StackSpecs, VolumeOptions};
+use crate::specs::{Limit, ReplicatedService, ServiceMode, ServiceSpec, StackSpecs, VolumeOptions};
 
 /// One departure from what the recipe asks for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -38,6 +38,9 @@ pub struct Ceiling {
     pub pids: i64,
 }
 
+const HOST: &str = "host";
+const START_FIRST: &str = "start-first";
+const STOP_FIRST: &str = "stop-first";
 const NO_IPVS: &str = "the engine's kernel has no IPVS";
 const CEILING: &str = "each task of a run has a ceiling";
 
@@ -62,11 +65,33 @@ fn without_ipvs(service: &mut ServiceSpec) -> Vec<Deviation> {
         note("deploy.endpoint_mode", &endpoint.mode, "dnsrr".into());
         endpoint.mode = "dnsrr".into();
     }
-    for port in endpoint.ports.iter_mut().filter(|port| port.publish_mode != "host") {
+    let mut takes_node_port = false;
+    for port in endpoint.ports.iter_mut().filter(|port| port.publish_mode != HOST) {
         let protocol = if port.protocol.is_empty() { "tcp" } else { &port.protocol };
         let now = format!("host, for {}:{}/{protocol}", port.published_port, port.target_port);
         note("ports.mode", &port.publish_mode, now);
-        port.publish_mode = "host".into();
+        port.publish_mode = HOST.into();
+        takes_node_port |= port.published_port != 0;
+    }
+    if takes_node_port {
+        // One task at a time has the node's port: a second one, or the next one before the last one has left,
+        // would wait for it for ever.
+        let orders = [
+            ("deploy.update_config.order", &mut service.update_config),
+            ("deploy.rollback_config.order", &mut service.rollback_config),
+        ];
+        for (key, config) in orders {
+            if let Some(config) = config.as_mut().filter(|config| config.order == START_FIRST) {
+                note(key, START_FIRST, STOP_FIRST.into());
+                config.order = STOP_FIRST.into();
+            }
+        }
+        if let ServiceMode::Replicated(ReplicatedService { replicas: Some(replicas @ 2..) }) =
+            &mut service.mode
+        {
+            note("deploy.replicas", &replicas.to_string(), "1".into());
+            *replicas = 1;
+        }
     }
     deviations
 }

@@ -89,6 +89,23 @@ fn an_engine_without_ipvs_gets_no_virtual_ip_and_no_ingress_port_and_it_is_said(
 }
 
 #[test]
+fn a_port_that_we_move_to_the_node_is_never_wanted_by_two_tasks() {
+    let model = one_service(|_, service| {
+        service.ports.push(model::Port { target: 80, published: 8080, ..Default::default() });
+        service.deploy.replicas = Some(2);
+        let order = "start-first".to_owned();
+        service.deploy.update_config = Some(model::UpdateConfig { order, ..Default::default() });
+    });
+    let mut specs = converted(&model).unwrap();
+    let keys: Vec<_> = adapt(&mut specs, EndpointPolicy::WithoutIpvs).into_iter().map(|d| d.key).collect();
+    assert_eq!(keys, ["deploy.endpoint_mode", "ports.mode", "deploy.update_config.order", "deploy.replicas"]);
+    let service = &specs.services["app"];
+    assert_eq!(service.update_config.as_ref().unwrap().order, "stop-first");
+    let one = crate::specs::ReplicatedService { replicas: Some(1) };
+    assert_eq!(service.mode, crate::specs::ServiceMode::Replicated(one));
+}
+
+#[test]
 fn a_ceiling_lowers_and_never_raises() {
     let model = one_service(|_, service| {
         service.deploy.resources.limits =
