@@ -75,7 +75,7 @@ fn without_ipvs(service: &mut ServiceSpec) -> Vec<Deviation> {
     }
     if takes_node_port {
         // One task at a time has the node's port: a second one, or the next one before the last one has left,
-        // would wait for it for ever.
+        // would wait for it for ever (measured on 20.10: `updating`, "host-mode port already in use").
         let orders = [
             ("deploy.update_config.order", &mut service.update_config),
             ("deploy.rollback_config.order", &mut service.rollback_config),

@@ -116,3 +116,25 @@ fn an_older_engine_is_posted_what_the_cli_posts_to_it() {
     let (differences, _) = judge_all(&cases, "1.41");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+/// Pairs of cases that are merged, spread over the folder by a stride that shares no factor with its size.
+const PAIRS: usize = 120;
+
+#[test]
+fn any_two_cases_merge_and_convert_as_the_cli_does_it() {
+    let cases: Vec<_> = cases::own()
+        .into_iter()
+        .filter(|case| case.files.len() == 1 && ours::specs(case, STACK, "1.50").is_ok())
+        .collect();
+    let pairs: Vec<_> = (0..PAIRS)
+        .map(|nth| {
+            let (first, second) = (&cases[nth * 7 % cases.len()], &cases[(nth * 31 + 5) % cases.len()]);
+            let files = [first.files.clone(), second.files.clone()].concat();
+            Case { name: format!("{} and {}", first.name, second.name), files, env: first.env.clone() }
+        })
+        .collect();
+    let (differences, deployable) = judge_all(&pairs, "1.50");
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    // Files of different versions are refused, by both.
+    assert!(deployable >= PAIRS / 2, "only {deployable} pairs are deployable");
+}
