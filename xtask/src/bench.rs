@@ -1,32 +1,81 @@
-//! `bench`: the programs that measure, by name, one after the other; each prints its own figures.
+//! `bench`: the programs that measure, one after the other; each prints its own figures.
 
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::places::Places;
-use crate::progress::say;
+use crate::progress::{say, seconds};
 use crate::up::{self, Reach};
 
-/// Package and benchmark of each.
-const BENCHES: [(&str, &str); 0] = [];
+/// What cargo is called with for each.
+const BENCHES: [(&str, &[&str]); 2] = [
+    (
+        "500 compose files against one `docker stack config` process each",
+        &["run", "--quiet", "--release", "--package", "simmer-compose", "--example", "speed"],
+    ),
+    (
+        "settling, crash loop and clearing against the Docker CLI",
+        &["bench", "--quiet", "--package", "simmer-harness", "--bench", "settle"],
+    ),
+];
 
-/// Sets up and runs all benchmarks. Errors: when there are none, or one fails.
+/// Installs and upgrades in a row.
+const RUNS: usize = 30;
+/// The samples of the fast set, taken in turn.
+const RECIPES: [&str; 7] = ["radicale", "caddy", "kinto", "nodered", "mumble", "syncthing", "oidc"];
+
+/// Sets up and measures everything. Errors: when one of the programs fails.
 pub(crate) fn bench(places: &Places) -> Result<()> {
-    if BENCHES.is_empty() {
-        bail!("there are no benchmarks yet: name them in `xtask/src/bench.rs`");
-    }
     up::up(places, Reach::Fast)?;
-    for (package, name) in BENCHES {
-        say(&format!("\n── {package} {name}"));
+    for (name, args) in BENCHES {
+        say(&format!("\n── {name}"));
         let status = Command::new("cargo")
-            .args(["bench", "--package", package, "--bench", name])
+            .args(args)
             .current_dir(places.root())
             .status()
-            .context("could not start `cargo bench`")?;
+            .context("could not start `cargo`")?;
         if !status.success() {
-            bail!("benchmark `{name}` failed: see above");
+            bail!("`{name}` failed: see above");
         }
+    }
+    in_a_row(places)
+}
+
+/// Takes the samples through install and upgrade again and again, and counts what is wrong or left.
+fn in_a_row(places: &Places) -> Result<()> {
+    say(&format!("\n── {RUNS} installs and upgrades in a row"));
+    let simmer = |args: &[&str]| {
+        let mut command = Command::new("cargo");
+        command
+            .args(["run", "--quiet", "--release", "--package", "simmer", "--", "--instance"])
+            .arg(places.samples().join("instance"))
+            .args(args)
+            .current_dir(places.root());
+        command.output().context("could not start `cargo run --package simmer`")
+    };
+    let (mut wrong, mut left) = (0, 0);
+    let started = Instant::now();
+    for (nth, recipe) in (1..=RUNS).zip(RECIPES.iter().cycle()) {
+        let run = simmer(&["run", recipe, "--quiet"])?;
+        let gc = simmer(&["gc", "--dry-run", "--json"])?;
+        let ours = serde_json::from_slice::<Vec<serde_json::Value>>(&gc.stdout)
+            .context("`simmer gc --json` printed no list")?
+            .into_iter()
+            .filter(|run| run["fate"] != "foreign")
+            .count();
+        let verdict = if run.status.success() { "green" } else { "NOT GREEN" };
+        say(&format!("{nth:>3} {recipe:<12} {verdict}, {ours} runs left something"));
+        if !run.status.success() {
+            wrong += 1;
+            say(&String::from_utf8_lossy(&run.stdout));
+        }
+        left += ours;
+    }
+    say(&format!("{RUNS} runs in {}: {wrong} wrong verdicts, {left} leftovers", seconds(started.elapsed())));
+    if wrong + left > 0 {
+        bail!("{wrong} wrong verdicts, {left} leftovers");
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ pub(crate) fn main() -> Result<ExitCode> {
                 Verdict::Failed => ExitCode::FAILURE,
             });
         }
-        Command::Demo => print(&format!("open {}", demo::demo(&places)?.display()))?,
+        Command::Demo => demo::demo(&places)?,
         Command::Bench => bench::bench(&places)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,

@@ -84,10 +84,12 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
     if depth == Depth::Full {
         run("live tests", &|| tee(cargo(&LIVE), Runner::Nextest, &tools));
         run("live tests, engine 26.1", &|| {
-            let address = second::up(places)?;
-            let mut live = cargo(&LIVE);
-            live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
-            let result = tee(live, Runner::Nextest, &tools);
+            let result = second::up(places).and_then(|address| {
+                let mut live = cargo(&LIVE);
+                live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
+                tee(live, Runner::Nextest, &tools)
+            });
+            // Also after a start that failed half-way.
             second::down(places)?;
             result
         });
