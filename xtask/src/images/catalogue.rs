@@ -101,12 +101,14 @@ impl Catalogue {
             key.update(format!("{BUILD_VERSION}\n{}\n", hash(&folder)?));
             let mut stands = BTreeMap::new();
             for (arg, base) in on {
-                let base = format!("{BASES}{base}");
-                let Some(below) = images.iter().find(|other| other.name == base) else {
+                let Some(below) = images
+                    .iter()
+                    .find(|other| [BASES, SAMPLES].iter().any(|at| other.name == format!("{at}{base}")))
+                else {
                     bail!("image `{tag}` stands on `{base}`, which is not above it");
                 };
                 key.update(format!("on {arg} {}\n", below.key));
-                stands.insert(arg, base);
+                stands.insert(arg, below.name.clone());
             }
             for (arg, value) in &args {
                 key.update(format!("arg {arg} {value}\n"));
@@ -197,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn an_image_may_stand_on_another_sample() {
+        let text = format!("{TWO}\n[[image]]\ntag = \"testbox:1.1\"\non = {{ BASE = \"testbox:1.0\" }}");
+        let last = read(&text).unwrap().images.pop().unwrap();
+        assert_eq!(last.on["BASE"], "127.0.0.1:5055/simmer/testbox:1.0");
+    }
+
+    #[test]
     fn a_changed_base_changes_the_key_of_what_stands_on_it() {
         let key = |text: &str| read(text).unwrap().images.last().unwrap().key.clone();
         let changed =
@@ -211,7 +220,7 @@ mod tests {
         assert_eq!(wrong("[[image]]\ntag = \"a\""), "image `a` has no version: write `a:1.0`");
         assert_eq!(
             wrong("[[image]]\ntag = \"a:1\"\non = { BASE = \"b:1\" }"),
-            "image `a:1` stands on `simmer-base/b:1`, which is not above it"
+            "image `a:1` stands on `b:1`, which is not above it"
         );
         assert_eq!(wrong(&TWO.repeat(2)), "image `busybox:1` is there twice");
         assert!(wrong("[[image]]\ntag = \"a:1\"\ngroop = \"fast\"").contains("expected one of"));
