@@ -37,7 +37,7 @@ pub(super) fn compose(args: &ComposeArgs) -> Result<Exit, Trouble> {
 }
 
 fn refused(problems: &compose::Problems) -> Trouble {
-    Trouble::new(Exit::RecipeFailed, problems.to_string())
+    Trouble::told(Exit::RecipeFailed, problems.to_string())
 }
 
 fn read(args: &ComposeFiles) -> Result<Loaded, Trouble> {

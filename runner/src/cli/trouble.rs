@@ -14,6 +14,8 @@ use crate::instance::{ConfigProblem, ConfigProblems};
 pub struct Trouble {
     pub exit: Exit,
     says: String,
+    /// Whether `says` is the whole text.
+    told: bool,
     causes: Vec<String>,
     hint: Option<String>,
 }
@@ -21,7 +23,12 @@ pub struct Trouble {
 impl Trouble {
     /// Makes trouble out of plain words.
     pub fn new(exit: Exit, says: impl Into<String>) -> Self {
-        Self { exit, says: says.into(), causes: Vec::new(), hint: None }
+        Self { exit, says: says.into(), told: false, causes: Vec::new(), hint: None }
+    }
+
+    /// Makes trouble out of a text that says `error:` itself, wherever it has to.
+    pub fn told(exit: Exit, text: impl Into<String>) -> Self {
+        Self { told: true, ..Self::new(exit, text) }
     }
 
     /// Makes trouble out of an error and everything under it.
@@ -32,7 +39,7 @@ impl Trouble {
             causes.push(error.to_string());
             below = error.source();
         }
-        Self { exit, says: says.into(), causes, hint: None }
+        Self { exit, says: says.into(), told: false, causes, hint: None }
     }
 
     /// Makes trouble of a repository that cannot be read. What the caller named and is not there is the
@@ -65,6 +72,9 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.told {
+            return f.write_str(&self.says);
+        }
         write!(f, "error: {}", self.says)?;
         for cause in &self.causes {
             write!(f, "\n  cause: {}", cause.trim_end())?;

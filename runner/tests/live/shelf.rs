@@ -1,7 +1,7 @@
 //! The known-bad shelf: each recipe comes out red in its tier with its cause. One that came out green, or
 //! with another cause, would void what the others say.
 
-use crate::ground::Ground;
+use crate::ground::{self, Ground};
 
 /// Runs a broken recipe; asserts verdict and cause of a tier, the exit code, and that nothing is left.
 fn red(recipe: &str, exit: i32, expected: &[(&str, &str, &[&str])]) {
@@ -9,7 +9,7 @@ fn red(recipe: &str, exit: i32, expected: &[(&str, &str, &[&str])]) {
     let ran = ground.simmer(&["run", recipe, "--json"]);
     let outcome = ran.outcome();
     for (tier, verdict, causes) in expected {
-        let found = &outcome["tiers"][*tier];
+        let found = ground::tier(&outcome, tier);
         assert_eq!(found["verdict"], *verdict, "{tier}: {found:#}\n{}", ran.stderr);
         if !causes.is_empty() {
             let cause = found["cause"]["name"].as_str().unwrap_or_default();

@@ -1,1 +1,0 @@
-//! Fakes and builders for tests; never shipped.
