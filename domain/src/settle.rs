@@ -169,7 +169,7 @@ pub enum Standing {
 }
 
 /// A service that is not settled yet, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Awaited {
     pub service: String,
     pub why: String,
@@ -183,7 +183,13 @@ pub fn judge(
     limits: &SettleLimits,
 ) -> Standing {
     if let Some(cause) = rolled_back(seen) {
-        return Standing::Failed(cause);
+        // Another service's update may still come to either end, and that tells a mixed stack from one that
+        // is wholly back.
+        let undecided = undecided(seen, now, limits);
+        if undecided.is_empty() || now - began >= limits.window {
+            return Standing::Failed(cause);
+        }
+        return Standing::Waiting(undecided);
     }
     let mut awaited = Vec::new();
     for service in &seen.services {
@@ -214,12 +220,14 @@ pub fn judge(
     Standing::Waiting(awaited)
 }
 
-/// Decides whether a stack that was settled still is. `settled` is when; no crash is forgiven now,
+/// Decides whether a stack that was settled still is. Waits where the engine has not yet said what it makes of an
+/// end; whoever asks sets a limit to that. `settled` is when; no crash is forgiven now,
 /// since every neighbour is up (CC-047).
 pub fn judge_soak(seen: &Observation, settled: DateTime<Utc>, now: DateTime<Utc>) -> Standing {
     if let Some(cause) = rolled_back(seen) {
         return Standing::Failed(cause);
     }
+    let mut awaited = Vec::new();
     for service in &seen.services {
         let lost = |says: String| {
             Standing::Failed(Cause::LostAfterSettled {
@@ -229,23 +237,40 @@ pub fn judge_soak(seen: &Observation, settled: DateTime<Utc>, now: DateTime<Utc>
                 last_lines: Vec::new(),
             })
         };
+        // While an update is still watched by the engine, what dies is about to be rolled back: that is the truer
+        // cause, and it comes within moments.
+        let watched = matches!(service.update, Update::Updating | Update::RollbackStarted);
+        // The manager hears of an end 50–400 ms after the fact, and then knows the exit code.
+        let unheard = service.tasks.iter().any(|t| {
+            t.current && t.wanted && t.state == TaskState::Running && t.container.is_some_and(|c| !c.running)
+        });
+        let mut unwell = |says: String| {
+            if watched || unheard {
+                awaited.push(Awaited { service: service.name.clone(), why: says });
+                None
+            } else {
+                Some(lost(says))
+            }
+        };
         // A task that died after the stack was settled, whatever came after it.
         let died = service.tasks.iter().find(|t| is_exit(service, t) && t.since > settled);
-        if let Some(task) = died {
-            return lost(end_of(task));
-        }
         let sick = service
             .tasks
             .iter()
-            .find(|t| t.current && t.wanted && t.container.is_some_and(|c| c.health == Health::Unhealthy));
-        if sick.is_some() {
-            return lost("its healthcheck fails".into());
+            .any(|t| t.current && t.wanted && t.container.is_some_and(|c| c.health == Health::Unhealthy));
+        let verdict = match (died, stand_of(service, None)) {
+            (_, Stand::Broken(cause)) => Some(Standing::Failed(cause)),
+            (Some(task), _) => unwell(end_of(task)),
+            (None, _) if sick => unwell("its healthcheck fails".into()),
+            (None, Stand::Awaited(why)) => unwell(why),
+            (None, Stand::Ready) => None,
+        };
+        if let Some(verdict) = verdict {
+            return verdict;
         }
-        match stand_of(service, None) {
-            Stand::Ready => {}
-            Stand::Broken(cause) => return Standing::Failed(cause),
-            Stand::Awaited(why) => return lost(why),
-        }
+    }
+    if !awaited.is_empty() {
+        return Standing::Waiting(awaited);
     }
     Standing::Settled
 }
@@ -253,11 +278,7 @@ pub fn judge_soak(seen: &Observation, settled: DateTime<Utc>, now: DateTime<Utc>
 /// One service may roll back while another stays new: the stack is one unit, so any rollback fails
 /// it (CC-046, CC-048).
 fn rolled_back(seen: &Observation) -> Option<Cause> {
-    let back = |s: &&ServiceSeen| match s.update {
-        Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => true,
-        Update::None | Update::Updating | Update::Paused | Update::Completed => s.spec == SpecSeen::Previous,
-    };
-    let (rolled, kept): (Vec<_>, Vec<_>) = seen.services.iter().partition(back);
+    let (rolled, kept): (Vec<_>, Vec<_>) = seen.services.iter().partition(|s| is_back(s));
     let first = rolled.first()?;
     let failed = first.tasks.iter().filter(|t| is_dead(t)).max_by_key(|t| t.since);
     let says = match (failed, first.message.as_str()) {
@@ -266,7 +287,19 @@ fn rolled_back(seen: &Observation) -> Option<Cause> {
         (None, message) => message.to_owned(),
     };
     // Services whose update never had anything to do are neither new nor old.
-    let kept: Vec<_> = kept.iter().filter(|s| s.update == Update::Completed).collect();
+    let kept: Vec<_> = kept
+        .iter()
+        .filter(|s| match s.update {
+            Update::Completed => true,
+            // All that is left is the engine's monitor window.
+            Update::Updating => matches!(stand_of(s, None), Stand::Ready),
+            Update::None
+            | Update::Paused
+            | Update::RollbackStarted
+            | Update::RollbackPaused
+            | Update::RollbackCompleted => false,
+        })
+        .collect();
     Some(if kept.is_empty() {
         Cause::RolledBack { service: first.name.clone(), says, last_lines: Vec::new() }
     } else {
@@ -277,6 +310,26 @@ fn rolled_back(seen: &Observation) -> Option<Cause> {
             last_lines: Vec::new(),
         }
     })
+}
+
+fn is_back(service: &ServiceSeen) -> bool {
+    match service.update {
+        Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => true,
+        Update::None | Update::Updating | Update::Paused | Update::Completed => {
+            service.spec == SpecSeen::Previous
+        }
+    }
+}
+
+/// Returns the services whose update is under way and may still come to either end.
+fn undecided(seen: &Observation, now: DateTime<Utc>, limits: &SettleLimits) -> Vec<Awaited> {
+    let updating = seen.services.iter().filter(|s| !is_back(s) && s.update == Update::Updating);
+    updating
+        .filter_map(|s| match stand_of(s, Some((now, limits))) {
+            Stand::Awaited(why) => Some(Awaited { service: s.name.clone(), why }),
+            Stand::Ready | Stand::Broken(_) => None,
+        })
+        .collect()
 }
 
 enum Stand {
@@ -413,6 +466,9 @@ fn detail(service: &ServiceSeen, lasting: Lasting<'_>) -> String {
             (TaskState::Waiting, _) if !task.says.is_empty() => format!(", {}", task.says),
             (TaskState::Waiting, _) => ", waiting for the node".into(),
             (TaskState::Starting, _) => ", starting".into(),
+            (TaskState::Running, _) if task.container.is_some_and(|c| !c.running) => {
+                ", its process ended".into()
+            }
             (TaskState::Running, _) if !is_ready(service, task, lasting) => ", just started".into(),
             (
                 TaskState::Running

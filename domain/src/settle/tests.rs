@@ -76,11 +76,12 @@ fn task((nth, word): (usize, &str)) -> TaskSeen {
         oom: false,
         says: says.replace('_', " "),
         container: health.map(|h| ContainerSeen {
-            running: true,
+            running: h != "gone",
             health: match h {
                 "healthy" => Health::Healthy,
                 "starting" => Health::Starting,
                 "unhealthy" => Health::Unhealthy,
+                "gone" => Health::None,
                 other => panic!("no health `{other}`"),
             },
         }),
@@ -170,6 +171,15 @@ fn cc_048_one_service_rolled_back_while_another_stayed_new_is_a_mixed_stack() {
         told(9, "app 1 update=completed : running@8\n db 1 update=rollback_completed spec=previous : running@8"),
         @"failed: mixed_stack: the stack is mixed: `db` rolled back while `app` stayed new: the engine does not say why"
     );
+}
+
+#[test]
+fn cc_048_a_stack_is_mixed_though_the_other_update_is_still_watched_by_the_engine() {
+    let worker = "worker 1 check update=rollback_started spec=previous : running@8+healthy";
+    let other = |app: &str| told(9, &format!("app 1 check update=updating : {app}\n {worker}"));
+    assert!(other("running@4+healthy").starts_with("failed: mixed_stack"));
+    // Not up yet: it may stay, or go back as well.
+    assert_eq!(other("starting@8+starting"), "waiting: app 0/1, health starting");
 }
 
 #[test]
@@ -306,6 +316,21 @@ fn cc_047_what_turns_unhealthy_after_the_monitor_window_is_lost() {
     insta::assert_snapshot!(
         soaked(19, "app 1 check : failed@18/137~dockerexec:_unhealthy_container running@19+healthy"),
         @"failed: lost_after_settled: `app` was settled and was lost 9 s later: dockerexec: unhealthy container"
+    );
+}
+
+#[test]
+fn the_soak_waits_for_what_the_engine_makes_of_an_end() {
+    assert_eq!(soaked(15, "app 1 : running@9+gone"), "waiting", "the manager has not heard of it");
+    assert_eq!(
+        soaked(15, "app 1 update=updating : failed@14/1 waiting@15"),
+        "waiting",
+        "it may be rolled back"
+    );
+    assert_eq!(soaked(15, "app 1 update=updating check : running@9+unhealthy"), "waiting");
+    insta::assert_snapshot!(
+        soaked(16, "app 1 update=rollback_started : failed@14/1 waiting@15"),
+        @"failed: rolled_back: swarm rolled `app` back to its old spec: it left with code 1"
     );
 }
 
