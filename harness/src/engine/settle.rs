@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Cause;
-use domain::settle::{Awaited, Observation, SettleLimits, Standing, judge, judge_soak, suspects};
+use domain::settle::{Awaited, Observation, SettleLimits, Standing, TaskState, judge, judge_soak, suspects};
 use tokio::time::{Instant, sleep};
 
 use super::logs::LAST_LINES;
@@ -33,6 +33,11 @@ const AWAY_LIMIT: Duration = Duration::from_secs(90);
 const AWAY_PAUSE: Duration = Duration::from_millis(250);
 /// Longest time to fetch the lines that explain a failure. The verdict does not wait for more.
 const LINES_LIMIT: Duration = Duration::from_secs(5);
+/// How long after an engine came back what ended is its doing: it starts tasks before its own swarm part is up, and
+/// rejects them ("cannot create a swarm scoped network when swarm is not active").
+const RESTART_SHADOW: TimeDelta = TimeDelta::seconds(10);
+/// Longest time in a soak for the engine to say what it makes of an end: a rollback starts within 2 s.
+const SOAK_DOUBT: Duration = Duration::from_secs(20);
 const EVENTS: &[&str] = &["service", "container"];
 
 /// A stack that is settled.
@@ -114,17 +119,31 @@ impl Engine {
     ) -> Result<(), Cause> {
         let mut watch = self.watch(EVENTS);
         let mut look = Look::default();
+        let mut doubt = None;
         let length = TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
         loop {
             let Some(seen) = self.look(applied, &mut look).await? else {
                 sleep(AWAY_PAUSE).await;
                 continue;
             };
+            if look.shadow.is_some() {
+                // It took the containers with it: nothing that we see now speaks of the stack.
+                return Err(Cause::Engine { says: "it restarted while the stack was soaked".into() });
+            }
             let now = self.now();
             match judge_soak(&seen, settled_at, now) {
                 // The last look comes after the whole length, not before it.
                 Standing::Settled if now - settled_at >= length => return Ok(()),
-                Standing::Settled | Standing::Waiting(_) => {}
+                Standing::Settled => doubt = None,
+                Standing::Waiting(awaited) => {
+                    if doubt.get_or_insert_with(Instant::now).elapsed() >= SOAK_DOUBT {
+                        let Awaited { service, why } = awaited.into_iter().next().unwrap_or_default();
+                        let after_seconds = (now - settled_at).num_seconds().unsigned_abs();
+                        let cause =
+                            Cause::LostAfterSettled { service, after_seconds, says: why, last_lines: vec![] };
+                        return Err(self.explain(cause, applied, &seen).await);
+                    }
+                }
                 Standing::Failed(cause) => return Err(self.explain(cause, applied, &seen).await),
             }
             let left = (length - (now - settled_at)).to_std().unwrap_or_default();
@@ -135,8 +154,11 @@ impl Engine {
     /// Looks once. `None` while the engine is away; an error once it has been for too long.
     async fn look(&self, applied: &Applied, look: &mut Look) -> Result<Option<Observation>, Cause> {
         match self.observe(applied, &mut look.ends).await {
-            Ok(seen) => {
-                look.away = None;
+            Ok(mut seen) => {
+                if look.away.take().is_some() {
+                    look.shadow = Some(self.now() + RESTART_SHADOW);
+                }
+                look.forgive(&mut seen);
                 look.last.clone_from(&seen);
                 Ok(Some(seen))
             }
@@ -176,9 +198,25 @@ struct Look {
     last: Observation,
     ends: Ends,
     step: usize,
+    /// What ended before this moment ended because the engine did.
+    shadow: Option<DateTime<Utc>>,
 }
 
 impl Look {
+    /// Takes what ended in the shadow of a restart out of the account, as if it were of another spec.
+    fn forgive(&self, seen: &mut Observation) {
+        let Some(shadow) = self.shadow else { return };
+        for service in &mut seen.services {
+            for task in service.tasks.iter_mut().filter(|t| t.since < shadow) {
+                match task.state {
+                    TaskState::Failed | TaskState::Rejected => task.current = false,
+                    TaskState::Complete => task.current &= service.may_complete,
+                    TaskState::Waiting | TaskState::Starting | TaskState::Running | TaskState::Stopped => {}
+                }
+            }
+        }
+    }
+
     /// Waits for an event of the stack, for the next look of a burst, or for the tick; not longer than `left`.
     async fn pause(&mut self, watch: &mut Watch, applied: &Applied, left: Duration) {
         let pause = BURST.get(self.step).copied().unwrap_or(TICK).min(left.max(BURST[0]));
