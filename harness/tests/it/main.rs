@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
 
 mod edge;
+mod engine;
 mod probe;
 mod servers;
 mod source;
