@@ -18,6 +18,7 @@ mod observe;
 mod raw;
 mod settle;
 mod tasks;
+mod wanted;
 mod watch;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use bollard::Docker;
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use apply::{Applied, AppliedService, Touched, Wanted, WantedService};
+pub use apply::{Applied, AppliedService, Touched};
 pub use clear::{Broom, Cleared, Keep, Left};
 pub use error::{Chain, EngineError};
 pub use exec::{ExecError, ExecOutput, ExecRequest};
@@ -37,6 +38,7 @@ pub use logs::{Follow, LogBounds, LogLine, TaskLog};
 pub use network::NetworkFacts;
 pub use settle::{Settled, Trouble};
 pub use tasks::{TaskFacts, TaskMount};
+pub use wanted::{Wanted, WantedService};
 
 use raw::{Place, Raw};
 
