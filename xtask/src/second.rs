@@ -235,7 +235,7 @@ fn load(target: &Target, places: &Places) -> Result<Outcome> {
     let list = |target: &Target| target.docker(["image", "ls", "--no-trunc", "--format", format]).run();
     let (here, there) = (list(&Target::Default)?, list(target)?);
     let there: Vec<&str> = there.lines().collect();
-    let wanted = catalogue.pick(|image| image.group == Group::Live);
+    let wanted = catalogue.pick(|image| matches!(image.group, Group::Live | Group::Fast));
     let missing: Vec<&str> = here
         .lines()
         .filter(|line| !there.contains(line))

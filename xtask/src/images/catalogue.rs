@@ -20,9 +20,9 @@ const BASES: &str = "simmer-base/";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Group {
-    /// By every `up`, and copied to the second engine: what the live tests need.
+    /// By every `up`: what the live tests need beside the samples.
     Live,
-    /// By every `up`: what the demo needs.
+    /// By every `up`: the samples of demo and live tests.
     Fast,
     /// Behind the fast ones.
     Heavy,
