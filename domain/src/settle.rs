@@ -362,6 +362,8 @@ fn stand_of(service: &ServiceSeen, lasting: Lasting<'_>) -> Stand {
         Update::None | Update::Completed => {}
         // A rollback was called a failure before we came here.
         Update::Updating | Update::RollbackStarted | Update::RollbackPaused | Update::RollbackCompleted => {}
+        // An engine calls it early termination when a job is done while it watches the update (26.1).
+        Update::Paused if is_done(service) => {}
         Update::Paused => {
             // The engine only says which task it was; the task says why.
             let dead = service.tasks.iter().filter(|t| t.current && is_dead(t)).max_by_key(|t| t.since);
@@ -427,6 +429,18 @@ fn has_lasted(service: &ServiceSeen, task: &TaskSeen, lasting: Lasting<'_>) -> b
     let Some((now, limits)) = lasting else { return true };
     let left_before = service.tasks.iter().any(|t| is_exit(service, t));
     now - task.since >= if left_before { limits.steady_again } else { limits.steady }
+}
+
+/// Returns whether a one-shot service has done all that it was asked for, and well.
+fn is_done(service: &ServiceSeen) -> bool {
+    let wanted = match service.mode {
+        Mode::Replicated { replicas } => replicas,
+        Mode::Global { nodes } => nodes,
+        Mode::Job { completions } => completions,
+    };
+    let done = service.tasks.iter().filter(|t| t.current && t.state == TaskState::Complete).count() as u64;
+    let failed = service.tasks.iter().any(|t| t.current && is_dead(t));
+    service.may_complete && !failed && done >= wanted
 }
 
 fn is_alive(task: &TaskSeen) -> bool {

@@ -133,6 +133,15 @@ fn a_one_shot_job_that_left_with_0_is_done() {
 }
 
 #[test]
+fn a_job_that_is_done_while_its_update_is_watched_is_done_though_the_engine_paused() {
+    assert_eq!(told(5, "migrate 1 may-complete update=paused : complete@3/0"), "settled");
+    assert!(
+        told(5, "migrate 1 may-complete update=paused : failed@3/1").starts_with("failed: update_paused")
+    );
+    assert!(told(5, "app 1 update=paused : complete@3/0").starts_with("failed: update_paused"));
+}
+
+#[test]
 fn a_service_that_should_go_on_but_leaves_with_0_is_no_job() {
     insta::assert_snapshot!(
         told(13, "app 1 : complete@1/0 complete@6/0 complete@11/0"),

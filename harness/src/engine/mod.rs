@@ -13,6 +13,7 @@ mod images;
 mod list;
 mod logs;
 mod network;
+mod node;
 mod nodes;
 mod observe;
 mod raw;

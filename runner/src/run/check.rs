@@ -90,16 +90,9 @@ async fn read_back(shared: &Shared, container: &str, witness: &Witness) -> Resul
     }
 }
 
-/// Returns whether a task's process is up and wanted. The manager calls a task `starting` for 50 to 400 ms
-/// after its container turned healthy (dependencies.md, trap 6).
-fn is_up(task: &TaskFacts) -> bool {
-    let state = task.state.as_str();
-    task.desired == "running" && (state == "running" || (state == "starting" && task.pid.is_some()))
-}
-
 /// Returns the container of a task that is up, where we can reach into it.
 pub(crate) fn running_container(task: &TaskFacts) -> Option<&str> {
-    task.container_id.as_deref().filter(|_| is_up(task) && task.is_local)
+    task.container_id.as_deref().filter(|_| task.is_running && task.is_local)
 }
 
 /// The engine names anonymous volumes with 64 hexadecimal digits; nobody keeps those.
@@ -112,7 +105,7 @@ pub(crate) async fn running(shared: &Shared, stack: &StackName) -> Result<Runnin
     let mut running = Running::default();
     let prefix = format!("{stack}_");
     for task in shared.engine.tasks(stack).await.map_err(|e| e.cause())? {
-        if is_up(&task) {
+        if task.is_running {
             let digest = task.repo_digests.first().or(task.image_id.as_ref());
             let service = task.service.strip_prefix(&prefix).unwrap_or(&task.service);
             running.digests.insert(service.to_owned(), digest.unwrap_or(&task.image).clone());

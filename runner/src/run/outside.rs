@@ -155,10 +155,7 @@ fn further(
         })
     };
     let reach = |port: u16| match on_node(port).and_then(|p| u16::try_from(p.published_port).ok()) {
-        Some(published) => {
-            let address = SocketAddr::from(([127, 0, 0, 1], published));
-            (Vantage::Outside, Reach::Through(Connector::address(address)))
-        }
+        Some(published) => (Vantage::Outside, Reach::Through(node_connector(shared, published))),
         None => (Vantage::Inside, Reach::Through(task_connector(shared, stack, &spec.service, port))),
     };
     let host = host.to_owned();
@@ -237,6 +234,21 @@ pub(crate) fn task_connector(shared: &Shared, stack: &StackName, service: &str, 
             };
             let link: Link = task.connect(port).await?;
             Ok(link)
+        }
+    })
+}
+
+/// Connects to a port that is published on the engine's node.
+fn node_connector(shared: &Shared, port: u16) -> Connector {
+    let engine = shared.engine.clone();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    Connector::new(address.to_string(), move || {
+        let engine = engine.clone();
+        async move {
+            match engine.foreign_network().await {
+                Some(pid) => inside::connect_to(pid, address).await.map_err(std::io::Error::other),
+                None => Connector::address(address).connect().await,
+            }
         }
     })
 }
