@@ -90,9 +90,14 @@ async fn read_back(shared: &Shared, container: &str, witness: &Witness) -> Resul
     }
 }
 
+/// Returns whether a task's process runs, and is meant to.
+fn is_up(task: &TaskFacts) -> bool {
+    task.is_running && task.desired == "running"
+}
+
 /// Returns the container of a task that is up, where we can reach into it.
 pub(crate) fn running_container(task: &TaskFacts) -> Option<&str> {
-    task.container_id.as_deref().filter(|_| task.is_running && task.is_local)
+    task.container_id.as_deref().filter(|_| is_up(task) && task.is_local)
 }
 
 /// The engine names anonymous volumes with 64 hexadecimal digits; nobody keeps those.
@@ -105,7 +110,7 @@ pub(crate) async fn running(shared: &Shared, stack: &StackName) -> Result<Runnin
     let mut running = Running::default();
     let prefix = format!("{stack}_");
     for task in shared.engine.tasks(stack).await.map_err(|e| e.cause())? {
-        if task.is_running {
+        if is_up(&task) {
             let digest = task.repo_digests.first().or(task.image_id.as_ref());
             let service = task.service.strip_prefix(&prefix).unwrap_or(&task.service);
             running.digests.insert(service.to_owned(), digest.unwrap_or(&task.image).clone());
