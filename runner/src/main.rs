@@ -2,21 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use runner::cli::{Args, dispatch};
+use runner::cli::dispatch;
 use runner::exit::Exit;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match runner::cli::read_args() {
         Ok(args) => args,
-        Err(error) => {
-            // Help and version are asked for and go to stdout; all else is a usage error.
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code.code()),
-                Err(_closed) => ExitCode::from(Exit::Usage.code()),
-            };
-        }
+        Err(exit) => return ExitCode::from(exit.code()),
     };
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -35,9 +27,13 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Bug.code());
         }
     };
-    let exit = match runtime.block_on(dispatch(args)) {
-        Ok(exit) => exit,
-        Err(trouble) => {
+    // A panic has told its story on stderr; what is left is to say whose fault it is, and that `simmer gc`
+    // finds what it left by label.
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(dispatch(args))));
+    let exit = match done {
+        Err(_panic) => Exit::Bug,
+        Ok(Ok(exit)) => exit,
+        Ok(Err(trouble)) => {
             use std::io::Write as _;
             let mut stderr = std::io::stderr().lock();
             // A closed stderr changes nothing about the exit code.

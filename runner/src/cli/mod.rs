@@ -15,6 +15,19 @@ pub use trouble::Trouble;
 
 use crate::exit::Exit;
 use args::Command;
+use clap::Parser as _;
+
+/// Reads the command line. What is wrong with it, or was asked for (`--help`), is printed; then the exit code
+/// is all that is left.
+pub fn read_args() -> Result<Args, Exit> {
+    Args::try_parse().map_err(|error| {
+        let asked_for = !error.use_stderr();
+        match error.print() {
+            Ok(()) if asked_for => Exit::Passed,
+            Ok(()) | Err(_) => Exit::Usage,
+        }
+    })
+}
 
 /// Carries out one command.
 pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
