@@ -316,6 +316,8 @@ pub struct Ulimit {
     pub single: i64,
     pub soft: i64,
     pub hard: i64,
+    /// Written as null, which only odd names allow. Docker prints it so, and crashes when it deploys it.
+    pub is_null: bool,
 }
 
 /// One top-level network.
@@ -346,6 +348,8 @@ pub struct Ipam {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpamPool {
     pub subnet: String,
+    /// Written as null, which only odd network names allow. Docker prints it so, and crashes when it deploys it.
+    pub is_null: bool,
 }
 
 /// One top-level volume.

@@ -78,6 +78,7 @@ impl std::fmt::Debug for ConvertInput<'_> {
 pub fn convert(input: &ConvertInput<'_>) -> Result<StackSpecs, Problems> {
     let mut problems = Found { list: Vec::new(), locate: input.locate };
     let model = input.model;
+    nulls(model, &mut problems);
     let services = model
         .services
         .iter()
@@ -95,6 +96,21 @@ pub fn convert(input: &ConvertInput<'_>) -> Result<StackSpecs, Problems> {
     match problems.list.is_empty() {
         true => Ok(specs),
         false => Err(Problems::new(problems.list)),
+    }
+}
+
+/// Refuses what the CLI prints as null and crashes on when it deploys it.
+fn nulls(model: &Model, problems: &mut Found<'_>) {
+    let remedy = "give it a value, or drop the key";
+    for (key, service) in &model.services {
+        for (name, _) in service.ulimits.iter().filter(|(_, limit)| limit.is_null) {
+            problems.add(format!("services.{key}.ulimits.{name}"), "has no value", remedy);
+        }
+    }
+    for (key, network) in &model.networks {
+        for (nth, _) in network.ipam.config.iter().enumerate().filter(|(_, pool)| pool.is_null) {
+            problems.add(format!("networks.{key}.ipam.config[{nth}]"), "has no value", remedy);
+        }
     }
 }
 

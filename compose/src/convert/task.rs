@@ -46,7 +46,8 @@ pub(super) fn ulimits(written: &BTreeMap<String, model::Ulimit>) -> Vec<Ulimit> 
     written
         .iter()
         .map(|(name, limit)| {
-            let model::Ulimit { single, soft, hard } = *limit;
+            // A null is refused before it comes here.
+            let model::Ulimit { single, soft, hard, is_null: _ } = *limit;
             let (soft, hard) = if single == 0 { (soft, hard) } else { (single, single) };
             Ulimit { name: name.clone(), hard, soft }
         })

@@ -81,6 +81,7 @@ const NEEDS_MODEL: &[&Rule] = &[
     &deploy::S025,
     &traefik::S028,
     &backup::S030,
+    &mount::S031,
     &powers::P001,
     &powers::P002,
     &powers::P003,

@@ -7,7 +7,7 @@ use super::coop::{is_routed, runs_on};
 use super::findings::Findings;
 use super::rule::Rule;
 use super::view::View;
-use crate::model::{Deploy, Service, UpdateConfig};
+use crate::model::{Deploy, Service};
 
 pub(super) const S015: Rule = Rule {
     id: "S015",
@@ -156,13 +156,11 @@ fn refused(view: &View<'_>, name: &str, deploy: &Deploy, out: &mut Findings) {
     if let Some(policy) = &deploy.restart_policy {
         check(&["restart_policy", "condition"], &policy.condition, &["any", "on-failure", "none"]);
     }
-    let updates: [(&str, &Option<UpdateConfig>, &[&str]); 2] = [
-        ("update_config", &deploy.update_config, &["pause", "continue", "rollback"]),
-        ("rollback_config", &deploy.rollback_config, &["pause", "continue"]),
-    ];
-    for (key, update, actions) in updates {
+    // `rollback` is accepted for a rollback, too (engine 20.10.24).
+    let updates = [("update_config", &deploy.update_config), ("rollback_config", &deploy.rollback_config)];
+    for (key, update) in updates {
         if let Some(update) = update {
-            check(&[key, "failure_action"], &update.failure_action, actions);
+            check(&[key, "failure_action"], &update.failure_action, &["pause", "continue", "rollback"]);
             check(&[key, "order"], &update.order, &["stop-first", "start-first"]);
         }
     }

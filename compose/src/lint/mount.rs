@@ -30,6 +30,15 @@ pub(super) const S017: Rule = Rule {
     remedy: "declare it at the top level of the file",
 };
 
+pub(super) const S031: Rule = Rule {
+    id: "S031",
+    name: "volume of one letter",
+    severity: Severity::Warning,
+    says: "a volume with a name of one letter is taken for a drive of Windows",
+    why: "`d:/data` is one path to Docker, so the service gets a nameless volume and its data is lost at every update",
+    remedy: "give the volume a longer name, or use the long form with `source` and `target`",
+};
+
 /// Applies the rules.
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
     let Some(model) = view.model() else { return };
@@ -50,6 +59,19 @@ pub(super) fn check(view: &View<'_>, out: &mut Findings) {
                 );
                 out.add(&S006, || reference_spot(view, name, kind, &reference.source), says);
             }
+        }
+        let drive = |target: &str| {
+            target.as_bytes().get(1) == Some(&b':') && target.as_bytes()[0].is_ascii_alphabetic()
+        };
+        for mount in service.volumes.iter().filter(|mount| mount.source.is_empty() && drive(&mount.target)) {
+            let says =
+                format!("service `{name}` mounts the path `{}` of Windows, and no volume", mount.target);
+            let target = mount.target.as_str();
+            out.add(
+                &S031,
+                || view.item_spot(&["services", name, "volumes"], |item| item.key == target),
+                says,
+            );
         }
         for mount in kept(service).filter(|mount| !model.volumes.contains_key(&mount.source)) {
             undeclared(out, || volume_spot(view, name, &mount.source), "volume", &mount.source, name);

@@ -78,6 +78,7 @@ pub const RULES: &[Rule] = &[
     traefik::S028,
     files::S029,
     backup::S030,
+    mount::S031,
     powers::P001,
     powers::P002,
     powers::P003,

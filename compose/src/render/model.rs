@@ -246,6 +246,9 @@ fn port(port: &Port) -> Print {
 }
 
 fn ulimit(ulimit: &Ulimit) -> Print {
+    if ulimit.is_null {
+        return Print::Null;
+    }
     if ulimit.single != 0 {
         return Print::Int(ulimit.single);
     }
@@ -310,6 +313,9 @@ fn network(network: &Network) -> Print {
     ipam.list(
         "config",
         network.ipam.config.iter().map(|pool| {
+            if pool.is_null {
+                return Print::Null;
+            }
             let mut block = Block::default();
             block.text("subnet", &pool.subnet);
             block.into()

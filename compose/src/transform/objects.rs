@@ -42,8 +42,12 @@ pub(super) fn network(reader: &mut Reader, entry: &Entry, path: &Path<'_>) -> Ne
 fn ipam(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Ipam {
     let pool = |reader: &mut Reader, node: &Node, path: &Path<'_>| IpamPool {
         subnet: reader.text(node, path, "subnet"),
+        is_null: matches!(node.kind, Kind::Null),
     };
-    Ipam { driver: reader.text(node, path, "driver"), config: reader.blocks(node, path, "config", pool) }
+    Ipam {
+        driver: reader.text(node, path, "driver"),
+        config: reader.blocks_or_nulls(node, path, "config", pool),
+    }
 }
 
 pub(super) fn volume(reader: &mut Reader, entry: &Entry, path: &Path<'_>) -> Volume {
@@ -153,6 +157,12 @@ fn external(node: &Node) -> External {
 
 /// Gives an external object its full name: as written, by the old form, or by its key.
 fn name_external(reader: &mut Reader, entry: &Entry, path: &Path<'_>, name: &mut String) -> bool {
+    if let Some(external) = find(&entry.value, "external")
+        && matches!(external.kind, Kind::Map(_))
+        && let Some(name) = external.get("name")
+    {
+        reader.bare_text(name, &path.key("external.name"));
+    }
     match external(&entry.value) {
         External::No => {
             if let Some(other) = find(&entry.value, "external")

@@ -36,7 +36,7 @@ pub(super) fn extensions(map: &Node) -> Extensions {
         .collect()
 }
 
-/// Writes a scalar as Go's `%v` does.
+/// Writes a value as Go's `%v` does.
 pub(super) fn spoken(node: &Node) -> String {
     match &node.kind {
         Kind::Null => "<nil>".to_owned(),
@@ -46,7 +46,17 @@ pub(super) fn spoken(node: &Node) -> String {
         Kind::Float(value) => go_float(*value),
         Kind::Text(text) => text.clone(),
         Kind::Time(time) => time.spoken.clone(),
-        Kind::List(_) | Kind::Map(_) => crate::number::json(node),
+        Kind::List(items) => {
+            let items: Vec<String> = items.iter().map(spoken).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Kind::Map(entries) => {
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by(|a, b| a.key.cmp(&b.key));
+            let pairs: Vec<String> =
+                entries.iter().map(|entry| format!("{}:{}", entry.key, spoken(&entry.value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
     }
 }
 
@@ -334,7 +344,7 @@ impl Reader {
         Some(read(self, node, &path))
     }
 
-    /// Reads a list of blocks.
+    /// Reads a list of blocks; a null counts as an empty one.
     pub(super) fn blocks<T: Default>(
         &mut self,
         map: &Node,
@@ -342,9 +352,29 @@ impl Reader {
         key: &str,
         read: impl Fn(&mut Self, &Node, &Path<'_>) -> T,
     ) -> Vec<T> {
-        self.each(map, path, key, |reader, node, path| match node.kind {
-            Kind::Map(_) => read(reader, node, path),
+        self.blocks_or_nulls(map, path, key, |reader, node, path| match node.kind {
             Kind::Null => T::default(),
+            Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Time(_)
+            | Kind::List(_)
+            | Kind::Map(_) => read(reader, node, path),
+        })
+    }
+
+    /// Reads a list of blocks, some of which may be null.
+    pub(super) fn blocks_or_nulls<T: Default>(
+        &mut self,
+        map: &Node,
+        path: &Path<'_>,
+        key: &str,
+        read: impl Fn(&mut Self, &Node, &Path<'_>) -> T,
+    ) -> Vec<T> {
+        self.each(map, path, key, |reader, node, path| match node.kind {
+            Kind::Map(_) | Kind::Null => read(reader, node, path),
             Kind::Bool(_)
             | Kind::Int(_)
             | Kind::Uint(_)

@@ -241,8 +241,11 @@ fn ulimits(reader: &mut Reader, node: &Node, path: &Path<'_>) -> BTreeMap<String
         let number = |key: &str| entry.value.get(key).and_then(Node::as_int);
         let pair = || number("soft").zip(number("hard"));
         let ulimit = match entry.value.as_int() {
+            _ if matches!(entry.value.kind, Kind::Null) => {
+                Some(Ulimit { is_null: true, ..Ulimit::default() })
+            }
             Some(single) => Some(Ulimit { single, ..Ulimit::default() }),
-            None => pair().map(|(soft, hard)| Ulimit { single: 0, soft, hard }),
+            None => pair().map(|(soft, hard)| Ulimit { soft, hard, ..Ulimit::default() }),
         };
         match ulimit {
             Some(ulimit) => {

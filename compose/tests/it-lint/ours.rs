@@ -162,6 +162,10 @@ cases! {
     s024_a_word_that_the_engine_refuses_is_told: "S024",
         breaks good().app("image: a:1.2.3\ndeploy:\n  restart_policy:\n    condition: unless-stopped # <-"),
         holds good().app("image: a:1.2.3\nrestart: unless-stopped\ndeploy: {mode: global, endpoint_mode: VIP}");
+    /// Measured on engine 20.10.24: what else looks wrong is accepted.
+    s024_a_rollback_may_roll_back: "S024",
+        breaks good().app("image: a:1.2.3\ndeploy:\n  update_config:\n    failure_action: stop # <-"),
+        holds good().app("image: a:1.2.3\ndeploy:\n  rollback_config:\n    failure_action: rollback");
     s024_a_global_service_with_replicas_is_told: "S024",
         breaks good().app("image: a:1.2.3\ndeploy:\n  mode: global\n  replicas: 2 # <-"),
         holds good().app("image: a:1.2.3\ndeploy:\n  mode: replicated\n  replicas: 2");
@@ -179,4 +183,7 @@ cases! {
     s030_the_label_of_the_first_backup_bot_is_told: "S030",
         breaks good().app("image: a:1.2.3\ndeploy:\n  labels:\n    - backupbot.backup.path=/data # <-"),
         holds good();
+    s031_a_volume_of_one_letter_is_told: "S031",
+        breaks good().compose("services:\n  app:\n    image: a:1.2.3\n    volumes:\n      - d:/d # <-\nvolumes: {d: }\n"),
+        holds good().compose("services:\n  app:\n    image: a:1.2.3\n    volumes: ['data:/d']\nvolumes: {data: }\n");
 }
