@@ -43,10 +43,11 @@ fn refused(problems: &compose::Problems) -> Trouble {
 fn read(args: &ComposeFiles) -> Result<Loaded, Trouble> {
     let mut files = Vec::new();
     for path in &args.files {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let bytes = std::fs::read(path).map_err(|error| {
             Trouble::from_error(Exit::Usage, format!("could not read `{}`", path.display()), &error)
         })?;
-        files.push(Source { name: path.display().to_string(), text });
+        let source = Source::from_bytes(path.display().to_string(), &bytes);
+        files.push(source.map_err(|problems| refused(&problems))?);
     }
     let first = args.files.first().map_or(Path::new("."), |f| f.as_path());
     let first = std::path::absolute(first).unwrap_or_else(|_| first.to_owned());

@@ -131,6 +131,17 @@ fn compose_config_prints_the_model_and_refuses_with_every_problem() {
 }
 
 #[test]
+fn a_compose_file_in_utf_16_is_read_as_docker_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "services:\n  app:\n    image: nginx:1.27\n";
+    let bytes: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("c.yml"), bytes).unwrap();
+    let (exit, out, err) = simmer(folder.path(), &["compose", "config", "-c", "c.yml"]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(out.contains("image: nginx:1.27"), "{out}");
+}
+
+#[test]
 fn compose_specs_prints_what_would_be_created() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("c.yml"), "services:\n  app:\n    image: nginx:1.27\n").unwrap();
