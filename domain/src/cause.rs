@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::Tier;
+use crate::data::{AfterBackup, HookMoment, Source};
+use crate::signature::Known;
 
 /// Who has to act (law 6). A platform fault is never evidence against a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -120,6 +122,32 @@ pub enum Cause {
     WrongVersion { says: String },
     /// The release that the upgrade starts from does not come up, so the upgrade cannot be judged.
     BaseBroken { base: String, says: String },
+    /// A backup or restore hook of the recipe ended badly.
+    Hook {
+        service: String,
+        moment: HookMoment,
+        exit_code: Option<i64>,
+        says: String,
+        last_lines: Vec<String>,
+    },
+    /// The recipe's labels say that it is backed up, and there was nothing to store.
+    BackupEmpty { says: String },
+    /// What the labels promise is not in the backup, or is cut off.
+    BackupBroken { path: String, says: String },
+    /// Restore does not bring data back: what was there at the backup is not there after the restore (CC-030).
+    NotRestored { what: String, says: String },
+    /// What was made after the backup is there after the restore though it should not be, or the other way round.
+    AfterBackup { what: String, wanted: AfterBackup, says: String },
+    /// The backup repository could not be read or written.
+    Repository { says: String },
+    /// The overlay's data could not be planted, so nothing can be said about it later.
+    Seed { what: String, says: String },
+    /// A test did not pass.
+    Test { test: String, source: Source, says: String, last_lines: Vec<String> },
+    /// A test could not be started, or its output is not in the form that it declares.
+    TestBroken { test: String, source: Source, says: String },
+    /// A log line that we know names the trouble beneath.
+    Named { known: Known, service: String, line: String, beneath: Box<Cause> },
     /// A limit of ours ended the tier (CC-044).
     Timeout { limit: String, seconds: u64 },
     /// The engine did not answer, or answered nonsense.
@@ -154,20 +182,28 @@ impl Cause {
             | Self::UpgradeChangesNothing { .. }
             | Self::WrongVersion { .. }
             | Self::BaseBroken { .. }
+            | Self::Hook { .. }
+            | Self::BackupEmpty { .. }
+            | Self::BackupBroken { .. }
+            | Self::NotRestored { .. }
+            | Self::AfterBackup { .. }
+            | Self::Test { .. }
             | Self::After { .. } => Fault::Recipe,
+            Self::Named { known, .. } => known.fault,
             // The overlay is where a value that cannot be generated has to be given.
-            Self::SecretMissing { .. } => Fault::Overlay,
+            Self::SecretMissing { .. } | Self::Seed { .. } | Self::TestBroken { .. } => Fault::Overlay,
             Self::ImagePull { .. }
             | Self::ForeignChange { .. }
             | Self::Timeout { .. }
             | Self::Engine { .. }
+            | Self::Repository { .. }
             | Self::Node { .. } => Fault::Platform,
             Self::Ours { .. } | Self::Interrupted => Fault::Runner,
         }
     }
 
     /// Returns the stable name used in outputs that are counted.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Lint { .. } => "lint",
             Self::BadRecipe { .. } => "bad_recipe",
@@ -188,6 +224,16 @@ impl Cause {
             Self::UpgradeChangesNothing { .. } => "upgrade_changes_nothing",
             Self::WrongVersion { .. } => "wrong_version",
             Self::BaseBroken { .. } => "base_broken",
+            Self::Hook { .. } => "hook",
+            Self::BackupEmpty { .. } => "backup_empty",
+            Self::BackupBroken { .. } => "backup_broken",
+            Self::NotRestored { .. } => "not_restored",
+            Self::AfterBackup { .. } => "after_backup",
+            Self::Repository { .. } => "repository",
+            Self::Seed { .. } => "seed",
+            Self::Test { .. } => "test",
+            Self::TestBroken { .. } => "test_broken",
+            Self::Named { known, .. } => &known.name,
             Self::Timeout { .. } => "timeout",
             Self::Engine { .. } => "engine",
             Self::Node { .. } => "node",
@@ -206,7 +252,10 @@ impl Cause {
             | Self::RolledBack { last_lines, .. }
             | Self::MixedStack { last_lines, .. }
             | Self::UpdatePaused { last_lines, .. }
+            | Self::Hook { last_lines, .. }
+            | Self::Test { last_lines, .. }
             | Self::NotSettled { last_lines, .. } => last_lines,
+            Self::Named { beneath, .. } => beneath.last_lines(),
             Self::Lint { .. }
             | Self::BadRecipe { .. }
             | Self::SecretMissing { .. }
@@ -219,6 +268,13 @@ impl Cause {
             | Self::UpgradeChangesNothing { .. }
             | Self::WrongVersion { .. }
             | Self::BaseBroken { .. }
+            | Self::BackupEmpty { .. }
+            | Self::BackupBroken { .. }
+            | Self::NotRestored { .. }
+            | Self::AfterBackup { .. }
+            | Self::Repository { .. }
+            | Self::Seed { .. }
+            | Self::TestBroken { .. }
             | Self::Timeout { .. }
             | Self::Engine { .. }
             | Self::Node { .. }
@@ -255,6 +311,8 @@ impl Cause {
             | Self::LostAfterSettled { service, .. }
             | Self::RolledBack { service, .. }
             | Self::UpdatePaused { service, .. }
+            | Self::Hook { service, .. }
+            | Self::Named { service, .. }
             | Self::ForeignChange { service, .. } => Some(service),
             Self::MixedStack { rolled_back, .. } => rolled_back.first().map(String::as_str),
             Self::Lint { .. }
@@ -266,6 +324,14 @@ impl Cause {
             | Self::UpgradeChangesNothing { .. }
             | Self::WrongVersion { .. }
             | Self::BaseBroken { .. }
+            | Self::BackupEmpty { .. }
+            | Self::BackupBroken { .. }
+            | Self::NotRestored { .. }
+            | Self::AfterBackup { .. }
+            | Self::Repository { .. }
+            | Self::Seed { .. }
+            | Self::Test { .. }
+            | Self::TestBroken { .. }
             | Self::Timeout { .. }
             | Self::Engine { .. }
             | Self::Node { .. }
@@ -333,6 +399,29 @@ impl fmt::Display for Cause {
                 "{step} failed from {from} at {url}: {says} ({tries} tries in a window of {window_seconds} s)"
             ),
             Self::DataLost { volume, says } => write!(f, "data in volume `{volume}` did not survive: {says}"),
+            Self::Hook { service, moment, exit_code, says, .. } => {
+                write!(f, "the {moment} hook of `{service}` ")?;
+                match exit_code {
+                    Some(code) => write!(f, "ended with code {code}")?,
+                    None => f.write_str("did not end")?,
+                }
+                if says.is_empty() { Ok(()) } else { write!(f, ": {says}") }
+            }
+            Self::BackupEmpty { says } => write!(f, "the backup holds nothing: {says}"),
+            Self::BackupBroken { path, says } => write!(f, "the backup of `{path}` is no good: {says}"),
+            Self::NotRestored { what, says } => write!(f, "restore does not bring data back: {what}: {says}"),
+            Self::AfterBackup { what, wanted, says } => {
+                write!(f, "{what}, made after the backup, should be {wanted} after the restore: {says}")
+            }
+            Self::Repository { says } => write!(f, "the backup repository cannot be used: {says}"),
+            Self::Seed { what, says } => write!(f, "{what} could not be planted: {says}"),
+            Self::Test { test, source, says, .. } => write!(f, "{source} test `{test}` failed: {says}"),
+            Self::TestBroken { test, source, says } => {
+                write!(f, "{source} test `{test}` could not be judged: {says}")
+            }
+            Self::Named { known, service, line, beneath } => {
+                write!(f, "`{service}`: {}: {line} ({beneath})", known.says)
+            }
             Self::BaseBroken { base, says } => write!(f, "the base release {base} does not come up: {says}"),
             Self::Timeout { limit, seconds } => write!(f, "limit `{limit}` of {seconds} s was hit"),
             Self::Ours { says } => write!(f, "a bug of ours: {says}"),

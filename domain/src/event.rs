@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::cause::{ProbeStep, Vantage};
+use crate::data::{Counts, DataState, Datum, HookRun, Snapshot};
 use crate::names::{Domain, RecipeName, RunId, Side, StackName};
+use crate::test::Tested;
 use crate::{Cause, Tier, Verdict};
 
 /// The version of the event format, in every line of the log from its first day.
@@ -156,6 +158,40 @@ pub enum What {
         nth: usize,
         probed: Probed,
     },
+    /// A test of a tier ended: generic, overlay's or recipe's own.
+    TestEnded {
+        side: Side,
+        nth: usize,
+        tested: Tested,
+    },
+    /// A datum was planted, read back or destroyed.
+    DataTold {
+        side: Side,
+        nth: usize,
+        datum: Datum,
+    },
+    /// The overlay's counts, taken after the named stage.
+    DataCounted {
+        side: Side,
+        nth: usize,
+        stage: String,
+        counts: Counts,
+    },
+    HookEnded {
+        side: Side,
+        nth: usize,
+        hook: HookRun,
+    },
+    SnapshotMade {
+        side: Side,
+        nth: usize,
+        snapshot: Snapshot,
+    },
+    SnapshotRestored {
+        side: Side,
+        nth: usize,
+        snapshot: Snapshot,
+    },
     /// A warning: never the cause of anything (CC-039).
     Warned {
         says: String,
@@ -181,6 +217,9 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         base: Option<String>,
         judged: Verdict,
+        /// After a failure, what is known of the data (CC-081).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<DataState>,
     },
     RunEnded {
         level: u8,

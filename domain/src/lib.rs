@@ -1,6 +1,7 @@
 //! Words and decisions of Simmer: facts in, decisions out. No I/O, no clock, no async.
 
 pub mod cause;
+pub mod data;
 pub mod event;
 pub mod level;
 pub mod life;
@@ -9,6 +10,8 @@ pub mod plan;
 pub mod release;
 pub mod route;
 pub mod settle;
+pub mod signature;
+pub mod test;
 pub mod tier;
 pub mod verdict;
 

@@ -117,7 +117,7 @@ pub fn plan(asked: &Asked<'_>) -> RunPlan {
     let install = wanted(Tier::Install);
     let upgrade = wanted(Tier::Upgrade);
     for tier in [Tier::Backup, Tier::Restore, Tier::Custom] {
-        let why = if asked.tiers.contains(&tier) { Skip::NotBuilt } else { Skip::NotAsked };
+        let why = if asked.tiers.contains(&tier) { Skip::NoTests } else { Skip::NotAsked };
         skipped.push((tier, why));
     }
     let mut sides = Vec::new();
@@ -217,9 +217,9 @@ mod tests {
         SideBySide
         A0 install: pull, deploy, settle, probe, soak
         B0 upgrade: pull, pull, deploy base, settle base, probe base, seed, upgrade, settle, check, probe, soak, check
-        no backup: this version does not judge it
-        no restore: this version does not judge it
-        no custom: this version does not judge it
+        no backup: there is no test of it
+        no restore: there is no test of it
+        no custom: there is no test of it
         ");
     }
 
@@ -229,9 +229,9 @@ mod tests {
         OneByOne("the recipe publishes port 64738 on the node")
         A0 install: pull, deploy, settle, probe, soak
         no upgrade: no older release
-        no backup: this version does not judge it
-        no restore: this version does not judge it
-        no custom: this version does not judge it
+        no backup: there is no test of it
+        no restore: there is no test of it
+        no custom: there is no test of it
         "#);
     }
 

@@ -22,8 +22,10 @@ pub enum Skip {
     NoOlderRelease,
     /// The caller asked for other tiers only.
     NotAsked,
-    /// This version of Simmer does not judge the tier yet.
-    NotBuilt,
+    /// The recipe's labels ask for no backup (structural: CC-028).
+    NoBackupLabel,
+    /// Neither the overlay nor the recipe brings a test of the tier.
+    NoTests,
     /// The overlay declares the tier as not applicable.
     ExpectedNa { why: String },
 }
@@ -33,7 +35,8 @@ impl fmt::Display for Skip {
         match self {
             Self::NoOlderRelease => f.write_str("no older release"),
             Self::NotAsked => f.write_str("not asked for"),
-            Self::NotBuilt => f.write_str("this version does not judge it"),
+            Self::NoBackupLabel => f.write_str("no service carries the label `backupbot.backup=true`"),
+            Self::NoTests => f.write_str("there is no test of it"),
             Self::ExpectedNa { why } => write!(f, "not applicable: {why}"),
         }
     }
@@ -75,10 +78,11 @@ impl Verdict {
     /// What nobody looked at carries nothing (law 1).
     pub fn holds(&self) -> bool {
         match self {
-            Self::Passed { .. } | Self::Skipped { why: Skip::NoOlderRelease | Skip::ExpectedNa { .. } } => {
+            Self::Passed { .. }
+            | Self::Skipped { why: Skip::NoOlderRelease | Skip::ExpectedNa { .. } | Skip::NoBackupLabel } => {
                 true
             }
-            Self::Skipped { why: Skip::NotAsked | Skip::NotBuilt }
+            Self::Skipped { why: Skip::NotAsked | Skip::NoTests }
             | Self::Failed { .. }
             | Self::Unverified { .. } => false,
         }

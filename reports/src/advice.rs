@@ -4,7 +4,7 @@ use domain::Cause;
 use domain::cause::{Fault, ProbeStep, Vantage};
 
 /// Returns what to try next. A full match, so that a new cause needs a remedy to compile.
-pub fn advice(cause: &Cause) -> &'static str {
+pub fn advice(cause: &Cause) -> &str {
     match cause {
         Cause::Lint { .. } => {
             "Mend the line that the finding names, then run `simmer lint` on the work tree: it needs no swarm."
@@ -87,6 +87,34 @@ pub fn advice(cause: &Cause) -> &'static str {
         Cause::BaseBroken { .. } => {
             "The older release does not come up on its own, so nothing is said about this one. Name a base that works with `--base`, or mend the old release."
         }
+        Cause::Hook { .. } => {
+            "Run the hook's command by hand in the running container of that service and read what it says: it sees the container's own environment and programs, nothing else."
+        }
+        Cause::BackupEmpty { .. } => {
+            "The label asks for a backup and there is nothing to store: put it on a service that mounts a kept volume, and check the `backupbot.backup.volumes.` labels."
+        }
+        Cause::BackupBroken { .. } => {
+            "What the labels name is missing or cut off in the backup. Check the path against what the hook writes, and let the hook fail when its dump does."
+        }
+        Cause::NotRestored { .. } => {
+            "Files came back, data did not. For a database, dump it in the backup's pre-hook, store the dump only, and load it in the restore's post-hook; files under a running database change nothing."
+        }
+        Cause::AfterBackup { .. } => {
+            "Decide what a restore does with newer data, and say so in the overlay: `after_backup` is \"gone\" or \"kept\"."
+        }
+        Cause::Repository { .. } => {
+            "Look at the backup repository with `simmer backups check`: disk, rights and password. It says nothing against the recipe."
+        }
+        Cause::Seed { .. } => {
+            "The overlay's data could not be planted. Check the seed in the overlay against this release: nothing is said about the recipe until it can be."
+        }
+        Cause::Test { .. } => {
+            "Read what the test says and its kept output. If the app changed on purpose, give the test the releases that it is about with `applies_to`."
+        }
+        Cause::TestBroken { .. } => {
+            "The test itself is broken: not started, or its output is not in the form that it declares. Mend it in the overlay."
+        }
+        Cause::Named { known, .. } => &known.remedy,
         Cause::Timeout { .. } => {
             "A limit of ours was hit. If the work is honest and slow, raise the limit that is named; if it hangs, the stage without an end shows where."
         }

@@ -115,10 +115,17 @@ impl Folding {
                 let cleared = Cleared { from_millis, millis: *millis, left: left.clone() };
                 self.side(*side, *nth).cleared = Some(cleared);
             }
-            What::TierJudged { tier, base, judged } => {
+            What::TierJudged { tier, base, judged, data: _ } => {
                 let judged = BaseVerdict { base: base.clone(), verdict: judged.clone() };
                 self.judged.entry(*tier).or_default().push(judged);
             }
+            // The tiers that tell these come with their reports.
+            What::TestEnded { .. }
+            | What::DataTold { .. }
+            | What::DataCounted { .. }
+            | What::HookEnded { .. }
+            | What::SnapshotMade { .. }
+            | What::SnapshotRestored { .. } => {}
             What::RunEnded { level, verdicts, millis, left } => {
                 self.view.end = End::Ended { at, millis: *millis, level: *level, left: left.clone() };
                 self.told = Some((*level, verdicts.clone()));

@@ -85,9 +85,9 @@ fn tiers(run: &RunView) -> String {
 fn why(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed { .. } => String::new(),
-        Verdict::Skipped { why: why @ (Skip::NoOlderRelease | Skip::NotAsked | Skip::NotBuilt) } => {
-            why.to_string()
-        }
+        Verdict::Skipped {
+            why: why @ (Skip::NoOlderRelease | Skip::NotAsked | Skip::NoBackupLabel | Skip::NoTests),
+        } => why.to_string(),
         Verdict::Skipped { why: Skip::ExpectedNa { why } } => format!("not applicable: {}", code(why)),
         Verdict::Failed { why } | Verdict::Unverified { why } => code(&one_line(&why.to_string(), 160)),
     }

@@ -86,10 +86,10 @@ struct SkipOut {
 
 #[derive(Serialize)]
 struct CauseOut<'a> {
-    name: &'static str,
+    name: &'a str,
     fault: String,
     says: String,
-    advice: &'static str,
+    advice: &'a str,
     service: Option<&'a str>,
     last_lines: &'a [String],
 }
@@ -201,7 +201,8 @@ fn verdict(verdict: Option<&Verdict>) -> VerdictOut<'_> {
             let reason = match why {
                 Skip::NoOlderRelease => "no_older_release",
                 Skip::NotAsked => "not_asked",
-                Skip::NotBuilt => "not_built",
+                Skip::NoBackupLabel => "no_backup_label",
+                Skip::NoTests => "no_tests",
                 Skip::ExpectedNa { .. } => "expected_na",
             };
             VerdictOut { skipped: Some(SkipOut { reason, says: why.to_string() }), ..out("skipped") }

@@ -161,6 +161,12 @@ impl Sink for Terminal {
             | What::ProbeEnded { .. }
             | What::Warned { .. }
             | What::LogKept { .. }
+            | What::TestEnded { .. }
+            | What::DataTold { .. }
+            | What::DataCounted { .. }
+            | What::HookEnded { .. }
+            | What::SnapshotMade { .. }
+            | What::SnapshotRestored { .. }
             | What::SideCleared { .. }
             | What::TierJudged { .. }
             | What::RunEnded { .. } => {}
@@ -215,7 +221,7 @@ fn lines(event: &Event) -> String {
             format!("  note: {}: {}\n", deviation.at, deviation.says)
         }
         What::Warned { says } => format!("  warning: {says}\n"),
-        What::TierJudged { tier, judged, base } => {
+        What::TierJudged { tier, judged, base, data: _ } => {
             let base = base.as_deref().map(|b| format!(" from {b}")).unwrap_or_default();
             let why = judged.cause().map(|c| format!(": {c}")).unwrap_or_default();
             let mut text = format!("  {tier}{base}: {}{why}\n", judged.word());
@@ -228,6 +234,12 @@ fn lines(event: &Event) -> String {
         | What::ImagesResolved { .. }
         | What::ProbeEnded { .. }
         | What::LogKept { .. }
+        | What::TestEnded { .. }
+        | What::DataTold { .. }
+        | What::DataCounted { .. }
+        | What::HookEnded { .. }
+        | What::SnapshotMade { .. }
+        | What::SnapshotRestored { .. }
         | What::RunEnded { .. } => String::new(),
     };
     // What a container wrote must not move the reader's cursor.

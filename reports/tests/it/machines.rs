@@ -46,9 +46,9 @@ fn junit_says_of_each_tier_and_probe_what_became_of_it() {
       install: passed
       upgrade from 2.4.0+1.11.0: failure mixed_stack the stack is mixed: `app` rolled back while `db`, `worker` stayed new: update paused due to failure or early termination of task 4kd0x
       upgrade from 2.3.1+1.10.4: passed
-      backup: skipped - this version does not judge it
-      restore: skipped - this version does not judge it
-      custom: skipped - this version does not judge it
+      backup: skipped - there is no test of it
+      restore: skipped - there is no test of it
+      custom: skipped - there is no test of it
       probe inside /api/healthz side A: passed
       probe outside /api/healthz side A: passed
       probe base inside /api/healthz side B: passed
@@ -62,9 +62,9 @@ fn junit_says_of_each_tier_and_probe_what_became_of_it() {
       lint: passed
       install: error image_pull `app`: image `matrixdotorg/synapse:v1.116.0` could not be fetched (timed out after 30 s)
       upgrade: error after tier install, on which it stands, did not pass
-      backup: skipped - this version does not judge it
-      restore: skipped - this version does not judge it
-      custom: skipped - this version does not judge it
+      backup: skipped - there is no test of it
+      restore: skipped - there is no test of it
+      custom: skipped - there is no test of it
       cleared: passed
     ");
 }

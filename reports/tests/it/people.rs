@@ -69,9 +69,9 @@ fn a_comment_tells_what_failed_where_and_what_to_try() {
     | lint | ✓ passed |  |
     | install | ✓ passed |  |
     | upgrade | ✗ failed | `` `app` left 3 times, last with code 1: last at 03:05:11 `` |
-    | backup | – skipped | this version does not judge it |
-    | restore | – skipped | this version does not judge it |
-    | custom | – skipped | this version does not judge it |
+    | backup | – skipped | there is no test of it |
+    | restore | – skipped | there is no test of it |
+    | custom | – skipped | there is no test of it |
 
     level **1** · took 44.4 s · commit `9f1c2ab` · run `ef3aacc5`
 
@@ -94,9 +94,9 @@ fn a_comment_on_a_green_run_is_short() {
     | lint | ✓ passed |  |
     | install | ✓ passed |  |
     | upgrade | ✓ passed |  |
-    | backup | – skipped | this version does not judge it |
-    | restore | – skipped | this version does not judge it |
-    | custom | – skipped | this version does not judge it |
+    | backup | – skipped | there is no test of it |
+    | restore | – skipped | there is no test of it |
+    | custom | – skipped | there is no test of it |
 
     level **2** · took 50.7 s · commit `9f1c2ab` · run `650fd90f`
 
@@ -246,7 +246,7 @@ fn every_cause_is_told_with_its_advice_in_each_form() {
 #[test]
 fn every_step_of_a_probe_has_advice_of_its_own() {
     use ProbeStep::{App, Dns, Http, Route, Tcp, Tls};
-    let mut said: Vec<&str> = [Route, Dns, Tcp, Tls, Http, App]
+    let mut said: Vec<String> = [Route, Dns, Tcp, Tls, Http, App]
         .map(|step| {
             advice(&Cause::Probe {
                 from: Vantage::Outside,
@@ -256,6 +256,7 @@ fn every_step_of_a_probe_has_advice_of_its_own() {
                 tries: 1,
                 window_seconds: 1,
             })
+            .to_owned()
         })
         .into();
     said.sort_unstable();

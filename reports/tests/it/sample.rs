@@ -183,12 +183,12 @@ impl Script {
     }
 
     pub(crate) fn judge(&mut self, tier: Tier, base: Option<&str>, judged: Verdict) -> &mut Self {
-        self.tell(What::TierJudged { tier, base: base.map(str::to_owned), judged })
+        self.tell(What::TierJudged { tier, base: base.map(str::to_owned), judged, data: None })
     }
 
     pub(crate) fn later_rooms(&mut self) -> &mut Self {
         for tier in [Tier::Backup, Tier::Restore, Tier::Custom] {
-            self.judge(tier, None, skipped(Skip::NotBuilt));
+            self.judge(tier, None, skipped(Skip::NoTests));
         }
         self
     }
@@ -605,6 +605,41 @@ pub(crate) fn all_causes() -> Vec<Cause> {
         Cause::UpgradeChangesNothing { says: t("same digest") },
         Cause::WrongVersion { says: t("1.0 runs") },
         Cause::BaseBroken { base: t("1.0.0+1"), says: t("crash loop") },
+        Cause::Hook {
+            service: t("db"),
+            moment: domain::data::HookMoment::BeforeBackup,
+            exit_code: Some(1),
+            says: t("no such program"),
+            last_lines: vec![t("sh: pg_dumpp: not found")],
+        },
+        Cause::BackupEmpty { says: t("no kept volume") },
+        Cause::BackupBroken { path: t("data/backup.sql"), says: t("it is cut off") },
+        Cause::NotRestored { what: t("a record"), says: t("404") },
+        Cause::AfterBackup {
+            what: t("a record"),
+            wanted: domain::data::AfterBackup::Gone,
+            says: t("it is there"),
+        },
+        Cause::Repository { says: t("no room") },
+        Cause::Seed { what: t("a record"), says: t("403") },
+        Cause::Test {
+            test: t("logs in"),
+            source: domain::data::Source::Overlay,
+            says: t("exit code 1"),
+            last_lines: vec![t("assert 1 == 2")],
+        },
+        Cause::TestBroken { test: t("logs in"), source: domain::data::Source::Overlay, says: t("not TAP") },
+        Cause::Named {
+            known: domain::signature::Known {
+                name: t("read_only_file_system"),
+                fault: domain::Fault::Recipe,
+                says: t("it writes to a mounted config"),
+                remedy: t("Copy the config into a volume when the task starts, and let the app write there."),
+            },
+            service: t("app"),
+            line: t("open /etc/app.ini: read-only file system"),
+            beneath: Box::new(Cause::Timeout { limit: t("settle"), seconds: 60 }),
+        },
         Cause::Timeout { limit: t("run"), seconds: 3600 },
         Cause::Engine { says: t("no answer") },
         Cause::Node { says: t("disk is full") },
@@ -633,6 +668,16 @@ pub(crate) fn all_causes() -> Vec<Cause> {
             | Cause::UpgradeChangesNothing { .. }
             | Cause::WrongVersion { .. }
             | Cause::BaseBroken { .. }
+            | Cause::Hook { .. }
+            | Cause::BackupEmpty { .. }
+            | Cause::BackupBroken { .. }
+            | Cause::NotRestored { .. }
+            | Cause::AfterBackup { .. }
+            | Cause::Repository { .. }
+            | Cause::Seed { .. }
+            | Cause::Test { .. }
+            | Cause::TestBroken { .. }
+            | Cause::Named { .. }
             | Cause::Timeout { .. }
             | Cause::Engine { .. }
             | Cause::Node { .. }

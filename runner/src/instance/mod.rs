@@ -6,7 +6,7 @@ mod problem;
 mod settings;
 
 pub use enrolment::Enrolment;
-pub use overlay::{Check, Health, Overlay, ProbeKind, ProbeSpec};
+pub use overlay::{Check, Health, Overlay, ProbeKind, ProbeSpec, ask};
 pub use problem::{ConfigProblem, ConfigProblems};
 pub use settings::{EdgeKind, EdgeSettings, Endpoint, Settings};
 

@@ -189,6 +189,7 @@ async fn judged(
             tier: plan.tier,
             base: plan.base.as_ref().map(|b| b.tag.clone()),
             judged: verdict.clone(),
+            data: None,
         });
         by_tier.entry(plan.tier).or_default().push(verdict);
     }
@@ -240,7 +241,7 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
         }),
     };
     log.tell(What::LintFound { findings: findings.clone() });
-    log.tell(What::TierJudged { tier: Tier::Lint, base: None, judged: verdict.clone() });
+    log.tell(What::TierJudged { tier: Tier::Lint, base: None, judged: verdict.clone(), data: None });
     verdict
 }
 

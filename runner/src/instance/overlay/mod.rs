@@ -1,6 +1,8 @@
 //! `overlays/<name>/overlay.toml`: what we add for a recipe. It adds to the generic floor and never
 //! removes from it.
 
+pub mod ask;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
