@@ -147,7 +147,7 @@ pub enum Cause {
     /// A test could not be started, or its output is not in the form that it declares.
     TestBroken { test: String, source: Source, says: String },
     /// A log line that we know names the trouble beneath.
-    Named { known: Known, service: String, line: String, beneath: Box<Cause> },
+    Named { known: Known, service: String, line: String, beneath: Box<Self> },
     /// A limit of ours ended the tier (CC-044).
     Timeout { limit: String, seconds: u64 },
     /// The engine did not answer, or answered nonsense.
