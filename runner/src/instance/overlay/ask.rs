@@ -7,7 +7,6 @@ use std::time::Duration;
 use domain::Tier;
 use domain::cause::Vantage;
 use domain::data::AfterBackup;
-use domain::release::Version;
 
 /// One thing to do, what has to come of it, and by when.
 #[derive(Clone, Debug)]
@@ -165,11 +164,36 @@ pub struct CountSpec {
     pub may_shrink: bool,
 }
 
-/// The releases that a test was written for (CC-036).
+/// What has to hold before the tests of the custom tier begin; it makes the waiting stronger and leaves the tests
+/// as they are (CC-043).
+#[derive(Clone, Debug)]
+pub struct ReadySpec {
+    pub name: String,
+    pub how: Ready,
+    /// How often in a row it has to hold; 1 or more.
+    pub consecutive: u32,
+    /// Between two tries.
+    pub pause: Duration,
+    /// Longest time for all of it.
+    pub window: Duration,
+}
+
+/// What readiness is seen by.
+#[derive(Clone, Debug)]
+pub enum Ready {
+    /// An ask whose expectation holds; its deadline is that of one try. Meant for `http` and `exec`.
+    Ask(Ask),
+    /// A port of a service takes a connection.
+    Tcp { service: String, port: u16 },
+    /// A line of a service's log holds a text.
+    Log { service: String, contains: String },
+}
+
+/// The releases that a test was written for (CC-036); read and judged in `range`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppliesTo {
-    /// Comparisons of the recipe's version, all of which have to hold.
-    Range(Vec<(Comparison, Version)>),
+    /// Comparisons with the recipe's own half of a version, all of which have to hold.
+    Range(Vec<(Comparison, semver::Version)>),
     /// Only what is not released: branches and pull requests.
     Head,
 }
