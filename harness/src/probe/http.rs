@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::EDGE_HEADER;
 use super::ask::HttpAsk;
+use super::fetch::Fetched;
 use super::steps::Failure;
 use super::text::plain;
 use domain::cause::ProbeStep;
@@ -31,19 +32,16 @@ pub(super) struct Answer {
     cut: bool,
 }
 
-/// Asks over `stream`, with `port` in the name of the host unless it is the usual one. The caller bounds the
-/// whole.
+/// Asks over `stream`. The caller bounds the whole.
 pub(super) async fn exchange<S>(
     stream: S,
-    ask: &HttpAsk,
-    port: Option<u16>,
+    request: Request<Full<Bytes>>,
     left: Duration,
 ) -> Result<Answer, Failure>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let failed = |says: String| Failure { step: ProbeStep::Http, says };
-    let request = request(ask, port)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEAD_LINES)
@@ -87,7 +85,8 @@ where
     }
 }
 
-fn request(ask: &HttpAsk, port: Option<u16>) -> Result<Request<Empty<Bytes>>, Failure> {
+/// Returns the request of a probe, with `port` in the name of the host unless it is the usual one.
+pub(super) fn request(ask: &HttpAsk, port: Option<u16>) -> Result<Request<Full<Bytes>>, Failure> {
     let usual = if ask.tls.is_some() { 443 } else { 80 };
     let host = match port {
         Some(port) if port != usual => format!("{}:{port}", ask.host),
@@ -102,23 +101,35 @@ fn request(ask: &HttpAsk, port: Option<u16>) -> Result<Request<Empty<Bytes>>, Fa
     for (name, value) in &ask.headers {
         request = request.header(name, value);
     }
-    request.body(Empty::new()).map_err(|e| Failure {
+    request.body(Full::default()).map_err(|e| Failure {
         step: ProbeStep::Http,
         says: format!("the request cannot be built from the settings: {e}"),
     })
 }
 
 impl Answer {
+    /// Returns what the embedded edge says, where the answer is not the app's but its own.
+    pub(super) fn of_the_edge(&self) -> Option<Failure> {
+        let mark = self.headers.get(EDGE_HEADER)?;
+        let says = self.beginning();
+        Some(match mark.as_bytes() {
+            b"no-router" => Failure { step: ProbeStep::Route, says },
+            b"backend" => Failure { step: ProbeStep::Tcp, says },
+            _ => Failure { step: ProbeStep::Http, says },
+        })
+    }
+
+    pub(super) fn into_fetched(self) -> Fetched {
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = self.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        Fetched { status: self.status.as_u16(), headers, body: self.body, cut: self.cut }
+    }
+
     /// Returns what the answer says in short, or the step at which it is wrong.
     pub(super) fn judge(&self, ask: &HttpAsk) -> Result<String, Failure> {
         let app = |says: String| Err(Failure { step: ProbeStep::App, says });
-        if let Some(mark) = self.headers.get(EDGE_HEADER) {
-            let says = self.beginning();
-            return Err(match mark.as_bytes() {
-                b"no-router" => Failure { step: ProbeStep::Route, says },
-                b"backend" => Failure { step: ProbeStep::Tcp, says },
-                _ => Failure { step: ProbeStep::Http, says },
-            });
+        if let Some(failure) = self.of_the_edge() {
+            return Err(failure);
         }
         let status = self.status.as_u16();
         if !ask.expect.statuses.holds(status) {

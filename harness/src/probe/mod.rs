@@ -4,6 +4,7 @@
 //! is known and timed; whatever comes back is bounded in size and time and cleaned before it is shown.
 
 mod ask;
+mod fetch;
 mod http;
 pub mod inside;
 mod link;
@@ -14,6 +15,7 @@ mod text;
 mod tls;
 
 pub use ask::{Ask, ExecFn, Executed, Expect, HeaderRule, HttpAsk, LinesFn, Probe, Reach, Statuses};
+pub use fetch::{Fetch, Fetched, fetch};
 pub use link::{Connector, Link, Via};
 pub use run::{Outcome, run};
 pub use schedule::Schedule;

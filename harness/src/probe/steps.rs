@@ -43,14 +43,19 @@ pub struct Failure {
 }
 
 /// Keeps time while the steps are taken, so that a try that is stopped still knows where it stood.
-struct Walk {
+pub(super) struct Walk {
     attempt: Attempt,
     since: Instant,
     at: ProbeStep,
 }
 
 impl Walk {
-    fn begin(&mut self, step: ProbeStep) {
+    pub(super) fn new() -> Self {
+        let attempt = Attempt { steps: Vec::new(), via: None, certificate: None, result: Ok(String::new()) };
+        Self { attempt, since: Instant::now(), at: ProbeStep::Tcp }
+    }
+
+    pub(super) fn begin(&mut self, step: ProbeStep) {
         self.end();
         self.at = step;
         self.attempt.steps.push((step, Duration::ZERO));
@@ -64,15 +69,14 @@ impl Walk {
         self.since = now;
     }
 
-    fn failed<T>(&self, says: impl Into<String>) -> Result<T, Failure> {
+    pub(super) fn failed<T>(&self, says: impl Into<String>) -> Result<T, Failure> {
         Err(Failure { step: self.at, says: says.into() })
     }
 }
 
 /// Makes one try within `limit`.
 pub(super) async fn attempt(probe: &Probe, limit: Duration) -> Attempt {
-    let attempt = Attempt { steps: Vec::new(), via: None, certificate: None, result: Ok(String::new()) };
-    let mut walk = Walk { attempt, since: Instant::now(), at: ProbeStep::Tcp };
+    let mut walk = Walk::new();
     let deadline = Instant::now() + limit;
     let result = tokio::time::timeout_at(deadline, walk_through(probe, &mut walk, limit)).await;
     walk.end();
@@ -160,13 +164,14 @@ async fn http(ask: &HttpAsk, probe: &Probe, walk: &mut Walk, limit: Duration) ->
         None => {
             walk.begin(ProbeStep::Http);
             let left = limit.saturating_sub(started.elapsed());
-            (super::http::exchange(stream, ask, port, left).await?, false)
+            (super::http::exchange(stream, super::http::request(ask, port)?, left).await?, false)
         }
         Some(trust) => {
             let secured = secure(stream, &ask.host, trust, walk).await?;
             walk.begin(ProbeStep::Http);
             let left = limit.saturating_sub(started.elapsed());
-            (super::http::exchange(secured.stream, ask, port, left).await?, secured.no_router)
+            let request = super::http::request(ask, port)?;
+            (super::http::exchange(secured.stream, request, left).await?, secured.no_router)
         }
     };
     walk.begin(ProbeStep::App);
@@ -180,7 +185,12 @@ async fn http(ask: &HttpAsk, probe: &Probe, walk: &mut Walk, limit: Duration) ->
     }
 }
 
-async fn connect(reach: &Reach, host: &str, port: u16, walk: &mut Walk) -> Result<TcpStream, Failure> {
+pub(super) async fn connect(
+    reach: &Reach,
+    host: &str,
+    port: u16,
+    walk: &mut Walk,
+) -> Result<TcpStream, Failure> {
     let link = match reach {
         Reach::Through(connector) => {
             walk.begin(ProbeStep::Tcp);
@@ -228,12 +238,17 @@ async fn by_name(host: &str, port: u16, walk: &mut Walk) -> Result<Link, Failure
     walk.failed(says)
 }
 
-struct Secured {
-    stream: TlsStream<TcpStream>,
-    no_router: bool,
+pub(super) struct Secured {
+    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) no_router: bool,
 }
 
-async fn secure(stream: TcpStream, host: &str, trust: &Trust, walk: &mut Walk) -> Result<Secured, Failure> {
+pub(super) async fn secure(
+    stream: TcpStream,
+    host: &str,
+    trust: &Trust,
+    walk: &mut Walk,
+) -> Result<Secured, Failure> {
     walk.begin(ProbeStep::Tls);
     let (config, watching) = match tls::client(trust) {
         Ok(client) => client,
