@@ -15,7 +15,7 @@ use compose::specs::StackSpecs;
 use compose::{Interpolation, LoadInput, Source, load};
 use domain::settle::SettleLimits;
 use domain::{Cause, StackName};
-use harness::engine::{Broom, Engine, Keep, Scope, Settled, Trouble};
+use harness::engine::{Broom, Engine, Freshness, Keep, Scope, Settled, Trouble, Wanted};
 
 /// Longest clearing that is waited for.
 const CLEAR: Duration = Duration::from_secs(60);
@@ -74,7 +74,16 @@ impl Bench {
     }
 
     async fn deploy(&self) -> Result<Settled, Trouble> {
-        let applied = self.engine.apply(&self.specs, None).await.unwrap();
+        // The Docker CLI asks for the image's digest within its time; so do we.
+        let images: Vec<_> = self
+            .specs
+            .services
+            .iter()
+            .map(|(name, spec)| (name.clone(), spec.task_template.container_spec.image.clone()))
+            .collect();
+        let resolved = self.engine.ensure_images(&images, Freshness::LocalWins).await.unwrap();
+        let wanted = Wanted::from(&self.specs).pinned(&resolved, 1);
+        let applied = self.engine.apply_wanted(&wanted, None).await.unwrap();
         self.engine.settle(&applied, &SettleLimits::default(), &mut |_| {}).await
     }
 

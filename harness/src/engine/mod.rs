@@ -33,7 +33,7 @@ pub use clear::{Broom, Cleared, Keep, Left};
 pub use error::{Chain, EngineError};
 pub use exec::{ExecError, ExecOutput, ExecRequest};
 pub use facts::{EngineFacts, SwarmRole};
-pub use images::{Freshness, PullError, ResolvedImage};
+pub use images::{DigestOf, Freshness, PullError, ResolvedImage};
 pub use list::{Kind, Object, Scope};
 pub use logs::{Follow, LogBounds, LogLine, TaskLog};
 pub use network::NetworkFacts;

@@ -1,10 +1,12 @@
 //! A stack as it shall be, in the words of the engine's API.
 
+use std::collections::BTreeMap;
+
 use compose::specs::StackSpecs;
 use domain::StackName;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::text;
+use super::{ResolvedImage, text};
 
 /// A stack as it shall be: bodies as the engine's API takes them, names not yet turned into ids.
 #[derive(Clone, PartialEq)]
@@ -28,6 +30,20 @@ pub struct WantedService {
     pub name: String,
     /// Body of `POST /services/create`. Networks, secrets and configs stand there by name.
     pub spec: Value,
+}
+
+impl Wanted {
+    /// Makes every service run the image that was resolved for it, as `docker stack deploy` does with what the
+    /// registry tells it: a tag that moves later changes nothing. `nodes` is the size of the swarm.
+    #[must_use]
+    pub fn pinned(mut self, resolved: &BTreeMap<String, ResolvedImage>, nodes: u64) -> Self {
+        for service in &mut self.services {
+            if let Some(pinned) = resolved.get(&service.name).and_then(|image| image.pinned(nodes)) {
+                service.spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(pinned);
+            }
+        }
+        self
+    }
 }
 
 impl std::fmt::Debug for Wanted {

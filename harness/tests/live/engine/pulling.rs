@@ -2,7 +2,7 @@
 
 use harness::engine::{Freshness, PullError};
 
-use super::stage::{ONE, TWO, on_stage};
+use super::stage::{ONE, TWO, on_stage, svc};
 
 fn images(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter().map(|(service, image)| ((*service).to_owned(), (*image).to_owned())).collect()
@@ -43,6 +43,27 @@ async fn a_tag_that_the_registry_does_not_have_is_the_recipes_fault() {
         assert!(matches!(error, PullError::Missing { .. }), "{error}");
         assert_eq!(error.fault(), domain::Fault::Recipe);
         assert_eq!(error.cause().name(), "image_missing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cc_027_a_tag_that_moves_after_it_was_resolved_moves_no_task() {
+    on_stage("moved", |stage| async move {
+        let tag = format!("simmer-test/{}:1", stage.stack);
+        assert!(stage.docker(&["tag", ONE, &tag]).status.success());
+        let resolved =
+            stage.engine.ensure_images(&images(&[("app", &tag)]), Freshness::LocalWins).await.unwrap();
+        assert!(stage.docker(&["tag", TWO, &tag]).status.success());
+
+        let nodes = stage.engine.facts().await.unwrap().nodes;
+        let wanted = stage.wanted([svc("app").image(&tag)]).pinned(&resolved, nodes);
+        let applied = stage.engine.apply_wanted(&wanted, None).await.unwrap();
+        stage.settle(&applied).await.unwrap();
+        let tasks = stage.engine.tasks(&stage.stack).await.unwrap();
+        let ids: Vec<_> = tasks.iter().filter_map(|t| t.image_id.as_deref()).collect();
+        assert_eq!(ids, [resolved["app"].digest.as_str()]);
+        assert!(stage.docker(&["rmi", &tag]).status.success());
     })
     .await;
 }
