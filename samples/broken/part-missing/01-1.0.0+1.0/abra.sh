@@ -1,0 +1,1 @@
+export PRICES_VERSION=v1
