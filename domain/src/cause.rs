@@ -147,7 +147,7 @@ pub enum Cause {
     /// A test could not be started, or its output is not in the form that it declares.
     TestBroken { test: String, source: Source, says: String },
     /// A log line that we know names the trouble beneath.
-    Named { known: Known, service: String, line: String, beneath: Box<Self> },
+    Named { known: Box<Known>, service: String, line: String, beneath: Box<Self> },
     /// A limit of ours ended the tier (CC-044).
     Timeout { limit: String, seconds: u64 },
     /// The engine did not answer, or answered nonsense.
@@ -312,8 +312,8 @@ impl Cause {
             | Self::RolledBack { service, .. }
             | Self::UpdatePaused { service, .. }
             | Self::Hook { service, .. }
-            | Self::Named { service, .. }
             | Self::ForeignChange { service, .. } => Some(service),
+            Self::Named { service, .. } => Some(service.as_str()).filter(|s| !s.is_empty()),
             Self::MixedStack { rolled_back, .. } => rolled_back.first().map(String::as_str),
             Self::Lint { .. }
             | Self::BadRecipe { .. }
@@ -420,7 +420,11 @@ impl fmt::Display for Cause {
                 write!(f, "{source} test `{test}` could not be judged: {says}")
             }
             Self::Named { known, service, line, beneath } => {
-                write!(f, "`{service}`: {}: {line} ({beneath})", known.says)
+                // What a test or a seed printed belongs to no service.
+                if !service.is_empty() {
+                    write!(f, "`{service}`: ")?;
+                }
+                write!(f, "{}: {line} ({beneath})", known.says)
             }
             Self::BaseBroken { base, says } => write!(f, "the base release {base} does not come up: {says}"),
             Self::Timeout { limit, seconds } => write!(f, "limit `{limit}` of {seconds} s was hit"),

@@ -630,12 +630,12 @@ pub(crate) fn all_causes() -> Vec<Cause> {
         },
         Cause::TestBroken { test: t("logs in"), source: domain::data::Source::Overlay, says: t("not TAP") },
         Cause::Named {
-            known: domain::signature::Known {
+            known: Box::new(domain::signature::Known {
                 name: t("read_only_file_system"),
                 fault: domain::Fault::Recipe,
                 says: t("it writes to a mounted config"),
                 remedy: t("Copy the config into a volume when the task starts, and let the app write there."),
-            },
+            }),
             service: t("app"),
             line: t("open /etc/app.ini: read-only file system"),
             beneath: Box::new(Cause::Timeout { limit: t("settle"), seconds: 60 }),
