@@ -8,6 +8,8 @@ use domain::Tier;
 use domain::cause::Vantage;
 use domain::data::AfterBackup;
 
+pub use super::range::Judged;
+
 /// One thing to do, what has to come of it, and by when.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -164,7 +166,7 @@ pub struct CountSpec {
     pub may_shrink: bool,
 }
 
-/// What has to hold before the tests of the custom tier begin; it makes the waiting stronger and leaves the tests
+/// What has to hold before the tests of a tier begin; it makes the waiting stronger and leaves the tests
 /// as they are (CC-043).
 #[derive(Clone, Debug)]
 pub struct ReadySpec {
