@@ -9,6 +9,7 @@ use super::image::Image;
 use super::rule::Rule;
 use super::view::View;
 use crate::model::{Mount, Service};
+use crate::recipe::backup::{BackupLabels, ENABLE, OLD_PATH, split_paths};
 
 pub(super) const S002: Rule = Rule {
     id: "S002",
@@ -71,39 +72,25 @@ const DUMPS: &[&str] = &["dump", ".sql", "backup", "export", "snapshot", "> ", "
 
 /// Applies the rules.
 pub(super) fn check(view: &View<'_>, out: &mut Findings) {
-    let enabled: BTreeSet<&str> =
-        view.services().filter(|(_, service)| asks(service)).map(|(name, _)| name).collect();
-    if !enabled.is_empty() {
-        let excluded = excluded(view);
+    // The same reading as the backup's own.
+    let labels = BackupLabels::read(view.services().map(|(name, service)| (name, &service.deploy.labels)));
+    if !labels.enabled.is_empty() {
         for (name, service) in view.services() {
-            hot(view, name, service, &excluded, out);
+            hot(view, name, service, &labels, out);
         }
     }
     for (name, service) in view.services() {
         hooks(view, name, service, out);
-        if label(service, "backupbot.backup.path").is_some() {
-            let says = format!("`backupbot.backup.path` of service `{name}` is not read any more");
-            out.add(&S030, || view.label_spot(name, "backupbot.backup.path"), says);
+        if labels.old_paths.contains(name) {
+            let says = format!("`{OLD_PATH}` of service `{name}` is not read any more");
+            out.add(&S030, || view.label_spot(name, OLD_PATH), says);
         }
     }
-    nothing(view, &enabled, out);
+    nothing(view, &labels.enabled, out);
 }
 
 fn label<'s>(service: &'s Service, key: &str) -> Option<&'s str> {
     service.deploy.labels.get(key).map(String::as_str)
-}
-
-fn asks(service: &Service) -> bool {
-    label(service, "backupbot.backup") == Some("true")
-}
-
-/// Volumes that are left out of the backup by a label, which may stand on any service.
-fn excluded<'v>(view: &'v View<'_>) -> BTreeSet<&'v str> {
-    view.services()
-        .flat_map(|(_, service)| &service.deploy.labels)
-        .filter(|(_, value)| *value == "false")
-        .filter_map(|(key, _)| key.strip_prefix("backupbot.backup.volumes."))
-        .collect()
 }
 
 /// The volumes of a service that outlive it.
@@ -130,12 +117,11 @@ pub(super) fn database_dirs<'d>(image: &str, mount: &Mount) -> Vec<&'d str> {
         .collect()
 }
 
-fn hot(view: &View<'_>, name: &str, service: &Service, excluded: &BTreeSet<&str>, out: &mut Findings) {
-    for mount in kept(service).filter(|mount| !excluded.contains(mount.source.as_str())) {
+fn hot(view: &View<'_>, name: &str, service: &Service, labels: &BackupLabels<'_>, out: &mut Findings) {
+    for mount in kept(service).filter(|mount| !labels.excluded.contains_key(mount.source.as_str())) {
         let dirs = database_dirs(&service.image, mount);
         let Some(dir) = dirs.first() else { continue };
-        let key = format!("backupbot.backup.volumes.{}.path", mount.source);
-        let limit = view.services().find_map(|(owner, service)| Some((owner, label(service, &key)?)));
+        let limit = labels.limits.get(mount.source.as_str()).and_then(|all| all.first());
         let spot = match limit {
             None => view.item_spot(&["services", name, "volumes"], |item| {
                 item.key.split(':').next() == Some(&mount.source)
@@ -143,23 +129,21 @@ fn hot(view: &View<'_>, name: &str, service: &Service, excluded: &BTreeSet<&str>
             }),
             Some((owner, paths)) => {
                 let target = mount.target.trim_end_matches('/');
-                let whole = |path: &str| {
-                    let path = path.trim().trim_start_matches("./").trim_matches('/');
-                    let stored =
-                        if matches!(path, "" | ".") { target.to_owned() } else { format!("{target}/{path}") };
+                let whole = |path: String| {
+                    let stored = if path.is_empty() { target.to_owned() } else { format!("{target}/{path}") };
                     dirs.iter().any(|dir| covers(&stored, dir)) || path == "data" || path == "pgdata"
                 };
-                if !paths.split(',').any(whole) {
+                if !split_paths(paths).filter_map(Result::ok).any(whole) {
                     continue;
                 }
-                view.label_spot(owner, &key)
+                view.label_spot(owner, &format!("backupbot.backup.volumes.{}.path", mount.source))
             }
         };
         let volume = &mount.source;
         let says =
             format!("volume `{volume}` of service `{name}` is backed up while the database writes to {dir}");
         // The form of the first backup bot is not read by the second one, which then stores the whole volume.
-        let remedy = match label(service, "backupbot.backup.path") {
+        let remedy = match label(service, OLD_PATH) {
             Some(_) => format!(
                 "`backupbot.backup.path` is ignored by today's backup bot: write \
                  `backupbot.backup.volumes.{volume}.path=<file>`, relative to the volume"
@@ -189,11 +173,10 @@ fn hooks(view: &View<'_>, name: &str, service: &Service, out: &mut Findings) {
 
 fn nothing(view: &View<'_>, enabled: &BTreeSet<&str>, out: &mut Findings) {
     for (name, service) in view.services() {
-        if service.labels.get("backupbot.backup").is_some_and(|value| value == "true") {
-            let spot = view.item_spot(&["services", name, "labels"], |item| item.key == "backupbot.backup");
-            let says = format!(
-                "`backupbot.backup` of service `{name}` is a label of the container, where no backup looks"
-            );
+        if service.labels.get(ENABLE).is_some_and(|value| value == "true") {
+            let spot = view.item_spot(&["services", name, "labels"], |item| item.key == ENABLE);
+            let says =
+                format!("`{ENABLE}` of service `{name}` is a label of the container, where no backup looks");
             out.add_as(&S004, S004.severity, spot, says, "move it from `labels` to `deploy.labels`");
         }
     }
@@ -214,7 +197,7 @@ fn nothing(view: &View<'_>, enabled: &BTreeSet<&str>, out: &mut Findings) {
                 others.join(", ")
             ),
         };
-        out.add_as(&S004, Severity::Warning, view.label_spot(name, "backupbot.backup"), says, S004.remedy);
+        out.add_as(&S004, Severity::Warning, view.label_spot(name, ENABLE), says, S004.remedy);
     }
 }
 

@@ -2,6 +2,7 @@
 //! labels. Text in, values out: nothing here reads a file or runs a shell.
 
 pub mod abra_sh;
+pub mod backup;
 pub mod env_sample;
 pub mod environment;
 pub mod labels;
@@ -11,6 +12,7 @@ pub mod secrets;
 mod expand;
 
 pub use abra_sh::AbraSh;
+pub use backup::{BackupPlan, backup_plan};
 pub use env_sample::{Charset, EnvFile, Generate, Modifiers};
 pub use environment::{Environment, EnvironmentInput, choose_files, environment};
 pub use labels::{Chaos, OurLabels, VersionLabel};
