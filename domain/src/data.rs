@@ -1,7 +1,11 @@
 //! What happens to an app's data in a run: planted, backed up, destroyed, brought back; and the words for it.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub use state::{DataFacts, Migration, Print, Ran, VolumeFacts, data_state, migration_in};
 
 /// Who brought a test or a datum (CC-034).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
