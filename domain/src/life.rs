@@ -1,9 +1,14 @@
 //! The life of one side of a run, as a table of legal moves. Once something may exist in the swarm,
 //! every road to `Done` leads through `Clearing`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::cause::Cause;
+use crate::Tier;
+use crate::cause::{Cause, Fault};
+use crate::plan::{Act, SidePlan, Which};
+use crate::verdict::{Depth, Verdict};
 
 /// Where a side stands. A variant holds only what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,9 +134,137 @@ fn overdue(stage: &Stage, now: DateTime<Utc>, limits: Limits<'_>) -> Option<Fact
     }
 }
 
+/// Says what a side's end means for its tiers: the one whose act broke has the cause, those before it passed, those
+/// after it could not be judged on this stack.
+///
+/// `asserted` counts what was asked of the app itself and held, by tier: a pass without any is superficial. A tier that
+/// the side does not judge is named only when it failed; when it could not be judged, the first tier that rests on it
+/// says why.
+pub fn verdicts(plan: &SidePlan, ended: Ended, asserted: &BTreeMap<Tier, u32>) -> Vec<(Tier, Verdict)> {
+    let passed = |tier: Tier| {
+        let any = asserted.get(&tier).is_some_and(|count| *count > 0);
+        Verdict::Passed { depth: if any { Depth::Asserted } else { Depth::Superficial } }
+    };
+    let (act, why) = match ended {
+        Ended::Well => return plan.tiers.iter().map(|tier| (*tier, passed(*tier))).collect(),
+        Ended::Badly { act, why } => (act, why),
+    };
+    let broke = plan.acts.get(act).map_or(plan.tier(), |planned| planned.tier);
+    let verdict = Verdict::of(blame(plan, act, why));
+    let broke = match &verdict {
+        Verdict::Failed { .. } => broke,
+        Verdict::Passed { .. } | Verdict::Skipped { .. } | Verdict::Unverified { .. } => {
+            plan.tiers.iter().copied().find(|tier| *tier >= broke).unwrap_or(broke)
+        }
+    };
+    let mut all = BTreeMap::from([(broke, verdict)]);
+    for tier in &plan.tiers {
+        all.entry(*tier).or_insert_with(|| {
+            if *tier < broke { passed(*tier) } else { Verdict::of(Cause::After { tier: broke }) }
+        });
+    }
+    all.into_iter().collect()
+}
+
+/// A base that does not come up says nothing about the target. What our overlay did wrong there is still the overlay's.
+fn blame(plan: &SidePlan, act: usize, why: Cause) -> Cause {
+    let switched = plan.acts.iter().position(|planned| planned.act == Act::Upgrade).unwrap_or(0);
+    match &plan.base {
+        Some(base) if why.fault() == Fault::Recipe && act < switched => {
+            let about_target = plan.acts.get(act).is_some_and(|p| p.act == Act::Pull(Which::Target));
+            if about_target {
+                why
+            } else {
+                Cause::BaseBroken { base: base.tag.clone(), says: why.to_string() }
+            }
+        }
+        _ => why,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Side;
+    use crate::plan::Planned;
+    use crate::{Release, Version};
+
+    /// Breaks the named act of a side that upgrades from a base, backs up, restores and runs tests, and tells what
+    /// that means for each tier.
+    fn judged(acts: &[(Tier, Act)], tiers: &[Tier], broke: usize, why: Cause) -> String {
+        let base = Release {
+            version: Version::parse("1.0.0+1").unwrap(),
+            tag: "1.0.0+1".into(),
+            commit: "0".repeat(40),
+        };
+        let plan = SidePlan {
+            side: Side::B,
+            nth: 0,
+            tiers: tiers.to_vec(),
+            base: tiers.contains(&Tier::Upgrade).then_some(base),
+            acts: acts.iter().map(|(tier, act)| Planned { tier: *tier, act: act.clone() }).collect(),
+        };
+        let asserted = BTreeMap::from([(Tier::Upgrade, 2)]);
+        verdicts(&plan, Ended::Badly { act: broke, why }, &asserted)
+            .into_iter()
+            .map(|(tier, verdict)| {
+                let why = verdict.cause().map(|c| format!(": {c}")).unwrap_or_default();
+                format!("{tier} {}{why}\n", verdict.word())
+            })
+            .collect()
+    }
+
+    const WHOLE: [(Tier, Act); 6] = [
+        (Tier::Upgrade, Act::Deploy(Which::Base)),
+        (Tier::Upgrade, Act::Seed),
+        (Tier::Upgrade, Act::Upgrade),
+        (Tier::Backup, Act::Backup),
+        (Tier::Restore, Act::CheckRestore),
+        (Tier::Custom, Act::Test(Tier::Custom)),
+    ];
+    const JUDGED: [Tier; 4] = [Tier::Upgrade, Tier::Backup, Tier::Restore, Tier::Custom];
+
+    fn empty() -> Cause {
+        Cause::BackupEmpty { says: "no file".into() }
+    }
+
+    #[test]
+    fn cc_021_a_red_in_one_tier_leaves_the_verdicts_before_it_standing() {
+        insta::assert_snapshot!(judged(&WHOLE, &JUDGED, 3, empty()), @r"
+        upgrade passed
+        backup failed: the backup holds nothing: no file
+        restore not judged: tier backup, on which it stands, did not pass
+        custom not judged: tier backup, on which it stands, did not pass
+        ");
+    }
+
+    #[test]
+    fn a_base_that_does_not_come_up_judges_nothing_and_an_overlay_that_cannot_seed_it_is_the_overlays_fault()
+    {
+        let crash = Cause::Unhealthy { service: "app".into(), says: "no".into(), last_lines: Vec::new() };
+        insta::assert_snapshot!(judged(&WHOLE, &JUDGED[..2], 0, crash), @r"
+        upgrade not judged: the base release 1.0.0+1 does not come up: `app` is unhealthy: no
+        backup not judged: tier upgrade, on which it stands, did not pass
+        ");
+        let seed = Cause::Seed { what: "rows".into(), says: "no".into() };
+        insta::assert_snapshot!(judged(&WHOLE, &JUDGED[..1], 1, seed), @"upgrade failed: rows could not be planted: no");
+    }
+
+    #[test]
+    fn what_a_side_stands_on_is_named_when_it_fails_and_left_to_others_when_it_cannot_be_judged() {
+        let acts = [(Tier::Install, Act::Deploy(Which::Target)), (Tier::Backup, Act::Backup)];
+        let tiers = [Tier::Backup, Tier::Restore];
+        let crash = Cause::Unhealthy { service: "app".into(), says: "no".into(), last_lines: Vec::new() };
+        insta::assert_snapshot!(judged(&acts, &tiers, 0, crash), @r"
+        install failed: `app` is unhealthy: no
+        backup not judged: tier install, on which it stands, did not pass
+        restore not judged: tier install, on which it stands, did not pass
+        ");
+        insta::assert_snapshot!(judged(&acts, &tiers, 0, Cause::Interrupted), @r"
+        backup not judged: interrupted
+        restore not judged: tier backup, on which it stands, did not pass
+        ");
+    }
 
     /// Plays a script of `second fact` lines against a side of two acts and prints what happens.
     fn play(script: &str) -> String {

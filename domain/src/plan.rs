@@ -1,4 +1,4 @@
-//! The plan of a run: which sides, which acts, which of them may go side by side.
+//! The plan of a run: which sides, which acts for which tier, which of them may go side by side.
 
 use std::collections::BTreeSet;
 
@@ -19,14 +19,32 @@ pub enum Act {
     Settle(Which),
     /// Ask the app, inside and outside.
     Probe(Which),
+    /// Wait until the overlay's readiness holds: more than settled and probed, less than a test (CC-043).
+    Ready(Which),
+    /// Watch on: what was settled has to stay so.
+    Soak(Which),
     /// Plant the witness files and the overlay's data.
     Seed,
     /// Change the stack in place from base to target.
     Upgrade,
-    /// Same data, other digest, right label?
+    /// Same witness files, other digest, right label?
     CheckUpgrade,
-    /// Watch on: what was settled has to stay so.
-    Soak(Which),
+    /// Is the overlay's data there, and are its counts what they were?
+    CheckData,
+    /// Carry out the tests of a tier.
+    Test(Tier),
+    /// Plant what the backup has to hold: fresh witness files, and the overlay's data where it is not there yet.
+    Mark,
+    /// Hooks and snapshot, as the recipe's labels say; then look whether the artefact is what they promise.
+    Backup,
+    /// Plant data that the backup cannot know.
+    MarkNewer,
+    /// Destroy what the backup has to bring back, and prove that it is gone.
+    Destroy,
+    /// Put the snapshot back under the running stack, with the recipe's restore hooks around it.
+    Restore,
+    /// Read back what the restore had to bring.
+    CheckRestore,
 }
 
 impl Act {
@@ -40,10 +58,20 @@ impl Act {
             Self::Settle(Which::Target) => "settle",
             Self::Probe(Which::Base) => "probe base",
             Self::Probe(Which::Target) => "probe",
+            Self::Ready(Which::Base) => "ready base",
+            Self::Ready(Which::Target) => "ready",
+            Self::Soak(_) => "soak",
             Self::Seed => "seed",
             Self::Upgrade => "upgrade",
             Self::CheckUpgrade => "check",
-            Self::Soak(_) => "soak",
+            Self::CheckData => "check data",
+            Self::Test(_) => "tests",
+            Self::Mark => "mark",
+            Self::Backup => "backup",
+            Self::MarkNewer => "mark newer",
+            Self::Destroy => "destroy",
+            Self::Restore => "restore",
+            Self::CheckRestore => "read back",
         }
     }
 }
@@ -56,15 +84,54 @@ pub enum Which {
     Target,
 }
 
+/// An act, and the tier that it speaks for: when it breaks, that tier has not passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub tier: Tier,
+    pub act: Act,
+}
+
 /// What one stack goes through, in order. It ends with clearing, which is no act: every road leads there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SidePlan {
     pub side: Side,
-    /// Tells several bases apart: 0 for the first.
+    /// Tells several stacks of a side apart: 0 for the first.
     pub nth: usize,
-    pub tier: Tier,
+    /// The tiers that this side judges, in order; never empty. Acts may stand under further tiers, on which these
+    /// rest: such a tier is judged here only if it breaks.
+    pub tiers: Vec<Tier>,
     pub base: Option<Release>,
-    pub acts: Vec<Act>,
+    pub acts: Vec<Planned>,
+}
+
+impl SidePlan {
+    /// Returns the first tier that the side judges.
+    pub fn tier(&self) -> Tier {
+        self.tiers.first().copied().unwrap_or(Tier::Install)
+    }
+
+    /// Returns what a fresh stack of the target can still find out after a tier broke on this one: a red in one
+    /// tier leaves the others standing (CC-021). `None` if nothing is left that does not rest on it.
+    #[must_use]
+    pub fn rest_after(&self, broke: Tier, nth: usize) -> Option<Self> {
+        let tiers: Vec<Tier> =
+            self.tiers.iter().copied().filter(|tier| *tier > broke && !rests_on(*tier, broke)).collect();
+        if tiers.is_empty() || broke == Tier::Install {
+            return None;
+        }
+        let wanted = |planned: &&Planned| {
+            tiers.contains(&planned.tier) || (planned.tier == Tier::Backup && tiers.contains(&Tier::Restore))
+        };
+        let is_ready_asked = self.acts.iter().any(|p| matches!(p.act, Act::Ready(_)));
+        let mut acts = stand_up(is_ready_asked);
+        acts.extend(self.acts.iter().filter(wanted).cloned());
+        Some(Self { side: self.side, nth, tiers, base: None, acts })
+    }
+}
+
+/// Returns whether a tier can say nothing once another one broke, even on a fresh stack.
+fn rests_on(tier: Tier, other: Tier) -> bool {
+    other == Tier::Install || (tier == Tier::Restore && other == Tier::Backup)
 }
 
 /// Whether the sides of a run may be up at the same time.
@@ -73,6 +140,17 @@ pub enum Room {
     SideBySide,
     /// One after the other, with the reason.
     OneByOne(String),
+}
+
+/// What overlay and recipe bring for a run, as far as the plan has to know.
+#[derive(Clone, Debug, Default)]
+pub struct Brought {
+    /// Whether there is something to wait for before the app is asked.
+    pub readiness: bool,
+    /// Whether there is data to plant, or a count to take.
+    pub data: bool,
+    /// The tiers of which there are tests.
+    pub tests: BTreeSet<Tier>,
 }
 
 /// What the plan needs to know.
@@ -88,6 +166,9 @@ pub struct Asked<'a> {
     pub published_ports: &'a [u16],
     /// Whether the node has room for both sides.
     pub room_for_two: bool,
+    /// Whether the target's labels ask for a backup.
+    pub backup_label: bool,
+    pub brought: &'a Brought,
 }
 
 /// The plan of one run.
@@ -99,74 +180,67 @@ pub struct RunPlan {
     pub room: Room,
 }
 
-/// Decides what a run does. Tiers of later rooms are skipped as not asked for.
+/// Decides what a run does.
+///
+/// Side A proves that the target installs. Side B starts at the base, is upgraded in place, and goes on with what the
+/// upgrade left: backup, restore and the functional tests see data that has aged through a release. Without a base to
+/// start from, B deploys the target. Restore implies the acts of backup; they are judged only where backup is asked
+/// for, or where they break.
 pub fn plan(asked: &Asked<'_>) -> RunPlan {
     let mut skipped = Vec::new();
-    let mut wanted = |tier: Tier| {
-        if let Some((_, why)) = asked.expected_na.iter().find(|(na, _)| *na == tier) {
-            skipped.push((tier, Skip::ExpectedNa { why: why.clone() }));
-            false
+    let mut wanted = |tier: Tier, structural: Option<Skip>| {
+        let why = if let Some((_, why)) = asked.expected_na.iter().find(|(na, _)| *na == tier) {
+            Skip::ExpectedNa { why: why.clone() }
         } else if !asked.tiers.contains(&tier) {
-            skipped.push((tier, Skip::NotAsked));
-            false
+            Skip::NotAsked
         } else {
-            true
-        }
-    };
-    let lint = wanted(Tier::Lint);
-    let install = wanted(Tier::Install);
-    let upgrade = wanted(Tier::Upgrade);
-    for tier in [Tier::Backup, Tier::Restore, Tier::Custom] {
-        let why = if asked.tiers.contains(&tier) { Skip::NoTests } else { Skip::NotAsked };
+            match structural {
+                Some(why) => why,
+                None => return true,
+            }
+        };
         skipped.push((tier, why));
-    }
+        false
+    };
+    let unlabelled = || (!asked.backup_label).then_some(Skip::NoBackupLabel);
+    let lint = wanted(Tier::Lint, None);
+    let install = wanted(Tier::Install, None);
+    let upgrade = wanted(Tier::Upgrade, asked.bases.is_empty().then_some(Skip::NoOlderRelease));
+    let backup = wanted(Tier::Backup, unlabelled());
+    let restore = wanted(Tier::Restore, unlabelled());
+    let tested = asked.brought.tests.contains(&Tier::Custom);
+    let custom = wanted(Tier::Custom, (!tested).then_some(Skip::NoTests));
+    skipped.sort_by_key(|(tier, _)| *tier);
+
     let mut sides = Vec::new();
     if install {
-        use Which::Target;
         sides.push(SidePlan {
             side: Side::A,
             nth: 0,
-            tier: Tier::Install,
+            tiers: vec![Tier::Install],
             base: None,
-            acts: vec![
-                Act::Pull(Target),
-                Act::Deploy(Target),
-                Act::Settle(Target),
-                Act::Probe(Target),
-                Act::Soak(Target),
-            ],
+            acts: install_acts(asked.brought),
         });
     }
+    let later: Vec<Tier> = [(backup, Tier::Backup), (restore, Tier::Restore), (custom, Tier::Custom)]
+        .into_iter()
+        .filter_map(|(wanted, tier)| wanted.then_some(tier))
+        .collect();
     if upgrade {
-        if asked.bases.is_empty() {
-            skipped.push((Tier::Upgrade, Skip::NoOlderRelease));
-        }
         for (nth, base) in asked.bases.iter().enumerate() {
-            use Which::{Base, Target};
-            sides.push(SidePlan {
-                side: Side::B,
-                nth,
-                tier: Tier::Upgrade,
-                base: Some(base.clone()),
-                acts: vec![
-                    Act::Pull(Base),
-                    Act::Pull(Target),
-                    Act::Deploy(Base),
-                    Act::Settle(Base),
-                    Act::Probe(Base),
-                    Act::Seed,
-                    Act::Upgrade,
-                    Act::Settle(Target),
-                    Act::CheckUpgrade,
-                    Act::Probe(Target),
-                    Act::Soak(Target),
-                    // What survived the switch may still be eaten by the new version's first minutes.
-                    Act::CheckUpgrade,
-                ],
-            });
+            let mut tiers = vec![Tier::Upgrade];
+            let mut acts = upgrade_acts(asked.brought);
+            if nth == 0 {
+                acts.extend(later_acts(&later, asked.brought));
+                tiers.extend(&later);
+            }
+            sides.push(SidePlan { side: Side::B, nth, tiers, base: Some(base.clone()), acts });
         }
+    } else if !later.is_empty() {
+        let mut acts = stand_up(asked.brought.readiness);
+        acts.extend(later_acts(&later, asked.brought));
+        sides.push(SidePlan { side: Side::B, nth: 0, tiers: later, base: None, acts });
     }
-    skipped.sort_by_key(|(tier, _)| *tier);
     let room = match asked.published_ports {
         [first, ..] => Room::OneByOne(format!("the recipe publishes port {first} on the node")),
         [] if !asked.room_for_two => Room::OneByOne("the node has no room for both".into()),
@@ -175,69 +249,101 @@ pub fn plan(asked: &Asked<'_>) -> RunPlan {
     RunPlan { lint, sides, skipped, room }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Version;
-
-    fn releases(tags: &[&str]) -> Vec<Release> {
-        tags.iter()
-            .map(|tag| Release {
-                version: Version::parse(tag).unwrap(),
-                tag: (*tag).into(),
-                commit: "0".repeat(40),
-            })
-            .collect()
-    }
-
-    fn planned(bases: &[&str], ports: &[u16], na: &[(Tier, String)]) -> String {
-        let tiers = Tier::ALL.into();
-        let bases = releases(bases);
-        let plan = plan(&Asked {
-            tiers: &tiers,
-            bases: &bases,
-            expected_na: na,
-            published_ports: ports,
-            room_for_two: true,
-        });
-        let mut text = format!("{:?}\n", plan.room);
-        for side in plan.sides {
-            let acts: Vec<_> = side.acts.iter().map(Act::name).collect();
-            text += &format!("{}{} {}: {}\n", side.side, side.nth, side.tier, acts.join(", "));
-        }
-        for (tier, why) in plan.skipped {
-            text += &format!("no {tier}: {why}\n");
-        }
-        text
-    }
-
-    #[test]
-    fn a_run_installs_the_target_and_upgrades_to_it_side_by_side() {
-        insta::assert_snapshot!(planned(&["1.0.0+1"], &[], &[]), @r"
-        SideBySide
-        A0 install: pull, deploy, settle, probe, soak
-        B0 upgrade: pull, pull, deploy base, settle base, probe base, seed, upgrade, settle, check, probe, soak, check
-        no backup: there is no test of it
-        no restore: there is no test of it
-        no custom: there is no test of it
-        ");
-    }
-
-    #[test]
-    fn a_first_release_has_nothing_to_upgrade_from_and_says_so() {
-        insta::assert_snapshot!(planned(&[], &[64738], &[]), @r#"
-        OneByOne("the recipe publishes port 64738 on the node")
-        A0 install: pull, deploy, settle, probe, soak
-        no upgrade: no older release
-        no backup: there is no test of it
-        no restore: there is no test of it
-        no custom: there is no test of it
-        "#);
-    }
-
-    #[test]
-    fn what_the_overlay_declares_not_applicable_is_skipped_with_its_reason() {
-        let na = [(Tier::Upgrade, "stateless".to_owned())];
-        assert!(planned(&["1.0.0+1"], &[], &na).contains("no upgrade: not applicable: stateless"));
-    }
+fn under(tier: Tier, acts: impl IntoIterator<Item = Act>) -> Vec<Planned> {
+    acts.into_iter().map(|act| Planned { tier, act }).collect()
 }
+
+/// The target on a fresh stack, as ground for something else.
+fn stand_up(is_ready_asked: bool) -> Vec<Planned> {
+    use Which::Target;
+    let mut acts = vec![Act::Pull(Target), Act::Deploy(Target), Act::Settle(Target), Act::Probe(Target)];
+    if is_ready_asked {
+        acts.push(Act::Ready(Target));
+    }
+    under(Tier::Install, acts)
+}
+
+fn tests(tier: Tier, brought: &Brought) -> Option<Planned> {
+    brought.tests.contains(&tier).then_some(Planned { tier, act: Act::Test(tier) })
+}
+
+fn install_acts(brought: &Brought) -> Vec<Planned> {
+    use Which::Target;
+    let mut acts = under(
+        Tier::Install,
+        [Act::Pull(Target), Act::Deploy(Target), Act::Settle(Target), Act::Probe(Target), Act::Soak(Target)],
+    );
+    if brought.readiness {
+        acts.push(Planned { tier: Tier::Install, act: Act::Ready(Target) });
+    }
+    acts.extend(tests(Tier::Install, brought));
+    acts
+}
+
+fn upgrade_acts(brought: &Brought) -> Vec<Planned> {
+    use Which::{Base, Target};
+    let mut acts =
+        vec![Act::Pull(Base), Act::Pull(Target), Act::Deploy(Base), Act::Settle(Base), Act::Probe(Base)];
+    if brought.readiness {
+        acts.push(Act::Ready(Base));
+    }
+    acts.extend([
+        Act::Seed,
+        Act::Upgrade,
+        Act::Settle(Target),
+        Act::CheckUpgrade,
+        Act::Probe(Target),
+        Act::Soak(Target),
+        // What survived the switch may still be eaten by the new version's first minutes.
+        Act::CheckUpgrade,
+    ]);
+    if brought.readiness {
+        acts.push(Act::Ready(Target));
+    }
+    if brought.data {
+        acts.push(Act::CheckData);
+    }
+    let mut acts = under(Tier::Upgrade, acts);
+    acts.extend(tests(Tier::Upgrade, brought));
+    acts
+}
+
+fn later_acts(tiers: &[Tier], brought: &Brought) -> Vec<Planned> {
+    use Which::Target;
+    let mut acts = Vec::new();
+    if tiers.contains(&Tier::Backup) || tiers.contains(&Tier::Restore) {
+        acts.extend(under(Tier::Backup, [Act::Mark, Act::Backup]));
+        if tiers.contains(&Tier::Backup) {
+            acts.extend(tests(Tier::Backup, brought));
+        }
+    }
+    if tiers.contains(&Tier::Restore) {
+        if brought.data {
+            acts.push(Planned { tier: Tier::Restore, act: Act::MarkNewer });
+        }
+        // The order is part of what is tested. A database that is killed between restore and reading back replays
+        // its old files and looks restored; one that is stopped in order writes its present state over them
+        // (measured on PostgreSQL). So nothing is restarted here: whoever restores by hand does not do it either.
+        acts.extend(under(
+            Tier::Restore,
+            [Act::Destroy, Act::Restore, Act::Settle(Target), Act::Probe(Target)],
+        ));
+        if brought.readiness {
+            acts.push(Planned { tier: Tier::Restore, act: Act::Ready(Target) });
+        }
+        acts.push(Planned { tier: Tier::Restore, act: Act::CheckRestore });
+        acts.extend(tests(Tier::Restore, brought));
+    }
+    if tiers.contains(&Tier::Custom) {
+        // A restore that ended with readiness has left nothing to wait for; it is asked again all the same, so that
+        // the tests of every run begin alike.
+        if brought.readiness {
+            acts.push(Planned { tier: Tier::Custom, act: Act::Ready(Target) });
+        }
+        acts.extend(tests(Tier::Custom, brought));
+    }
+    acts
+}
+
+#[cfg(test)]
+mod tests;

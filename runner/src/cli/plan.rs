@@ -1,7 +1,7 @@
 //! `simmer plan`: what `run` would do.
 
 use domain::RunId;
-use domain::plan::{Act, Room};
+use domain::plan::Room;
 
 use super::args::RunArgs;
 use super::{Place, Trouble, run, say};
@@ -22,8 +22,12 @@ pub(super) async fn plan(place: &Place, args: RunArgs) -> Result<Exit, Trouble> 
         text += &format!("{} {} ({})\n", subject.recipe, subject.at, &subject.commit[..8]);
         for side in &prepared.plan.sides {
             let from = side.base.as_ref().map(|b| format!(" from {}", b.tag)).unwrap_or_default();
-            let acts: Vec<_> = side.acts.iter().map(Act::name).collect();
-            text += &format!("  {} {}{from}: {}, clear\n", side.side, side.tier, acts.join(", "));
+            let judges: Vec<_> = side.tiers.iter().map(|tier| tier.name()).collect();
+            text += &format!("  {} judges {}{from}\n", side.side, judges.join(", "));
+            for of_tier in side.acts.chunk_by(|a, b| a.tier == b.tier) {
+                let acts: Vec<_> = of_tier.iter().map(|planned| planned.act.name()).collect();
+                text += &format!("    {:<8} {}\n", of_tier[0].tier, acts.join(", "));
+            }
         }
         for (tier, why) in &prepared.plan.skipped {
             text += &format!("  - {tier}: skipped, {why}\n");

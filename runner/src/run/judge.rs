@@ -10,16 +10,15 @@ use chrono::Utc;
 use domain::event::{Event, Severity, worst};
 use domain::level::level;
 use domain::names::Side;
-use domain::plan::{Room, SidePlan};
-use domain::{Cause, RunId, StackName, Tier, Verdict, What};
+use domain::plan::Room;
+use domain::{Cause, RunId, Tier, Verdict, What};
 use harness::engine::{Engine, EngineFacts};
 
-use super::KEEP_FOR;
-use super::build::{Built, Ground, Ownership, SecretStore, build};
 use super::edge::Front;
 use super::lint::{LintSubject, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
-use super::side::{FollowLogs, KeepStack, Releases, Shared, SideEnd, run_side};
+use super::side::{FollowLogs, KeepStack, Shared, SideEnd};
+use super::sides::{Grounds, take_sides};
 use crate::cancel::Cancel;
 use crate::cli::Trouble;
 use crate::exit::Exit;
@@ -177,21 +176,24 @@ async fn judged(
         run_limit: instance.settings.run_limit,
     };
     let stop_ticking = tick(&manner.view);
-    let ends = take_sides(instance, &shared, prepared, facts, &masker, manner).await;
+    let ground = Grounds { instance, shared: &shared, prepared, facts, manner };
+    let ends = take_sides(ground).await;
     stop_ticking.store(true, Ordering::Relaxed);
 
     let mut left = Vec::new();
     let mut by_tier: BTreeMap<Tier, Vec<Verdict>> = BTreeMap::new();
     for (plan, end) in ends {
-        let SideEnd { verdict, left: more } = end;
+        let SideEnd { verdicts, broke: _, left: more } = end;
         left.extend(more);
-        log.tell(What::TierJudged {
-            tier: plan.tier,
-            base: plan.base.as_ref().map(|b| b.tag.clone()),
-            judged: verdict.clone(),
-            data: None,
-        });
-        by_tier.entry(plan.tier).or_default().push(verdict);
+        for (tier, verdict) in verdicts {
+            log.tell(What::TierJudged {
+                tier,
+                base: plan.base.as_ref().filter(|_| tier == Tier::Upgrade).map(|b| b.tag.clone()),
+                judged: verdict.clone(),
+                data: None,
+            });
+            by_tier.entry(tier).or_default().push(verdict);
+        }
     }
     for (tier, judged) in by_tier {
         if let Some(verdict) = worst(judged) {
@@ -243,70 +245,6 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
     log.tell(What::LintFound { findings: findings.clone() });
     log.tell(What::TierJudged { tier: Tier::Lint, base: None, judged: verdict.clone(), data: None });
     verdict
-}
-
-/// Takes all sides, side by side where the plan has room for it.
-async fn take_sides<'a>(
-    instance: &Instance,
-    shared: &Shared,
-    prepared: &'a Prepared,
-    facts: &EngineFacts,
-    masker: &Masker,
-    manner: &Manner,
-) -> Vec<(&'a SidePlan, SideEnd)> {
-    let one = |plan: &'a SidePlan| async move {
-        let domain = instance.settings.allotter.run(&prepared.run, plan.side, plan.nth);
-        let stack = StackName::of_domain(&domain);
-        let ownership = Ownership {
-            instance: shared.instance.clone(),
-            run: prepared.run.to_string(),
-            recipe: prepared.recipe.to_string(),
-            role: format!("run-{}", plan.tier),
-            deadline: Utc::now() + deadline_after(instance, manner.keep),
-            keep: manner.keep,
-        };
-        let mut secrets = SecretStore::new(masker.clone());
-        let ground = Ground {
-            instance,
-            overlay: &prepared.overlay,
-            facts,
-            domain: &domain,
-            stack: &stack,
-            ownership: &ownership,
-        };
-        let mut make =
-            |tree: &super::tree::Tree| -> Result<Built, Cause> { build(tree, ground, &mut secrets) };
-        let base = plan.base.as_ref().and_then(|b| prepared.bases.iter().find(|t| t.label == b.tag));
-        let base = base.map(&mut make).transpose().map_err(|cause| Cause::BaseBroken {
-            base: plan.base.as_ref().map(|b| b.tag.clone()).unwrap_or_default(),
-            says: cause.to_string(),
-        });
-        let target = make(&prepared.target);
-        let end = match (base, target) {
-            (Ok(base), Ok(target)) => {
-                run_side(shared, plan, &domain, &stack, &Releases { base, target }).await
-            }
-            (Err(cause), _) | (_, Err(cause)) => SideEnd { verdict: Verdict::of(cause), left: Vec::new() },
-        };
-        (plan, end)
-    };
-    match prepared.plan.room {
-        Room::SideBySide => futures_util::future::join_all(prepared.plan.sides.iter().map(one)).await,
-        Room::OneByOne(_) => {
-            let mut ends = Vec::new();
-            for plan in &prepared.plan.sides {
-                ends.push(one(plan).await);
-            }
-            ends
-        }
-    }
-}
-
-fn deadline_after(instance: &Instance, keep: KeepStack) -> Duration {
-    match keep {
-        KeepStack::Cleared => instance.settings.run_limit,
-        KeepStack::Kept => instance.settings.run_limit + KEEP_FOR,
-    }
 }
 
 /// Checks, before anything is made, what every run needs (CC-012).

@@ -7,12 +7,16 @@ mod build;
 mod check;
 mod edge;
 mod judge;
+mod keep;
 pub mod labels;
+mod limits;
 mod lint;
 mod outside;
 mod prepare;
 mod side;
+mod sides;
 mod tree;
+mod witness;
 
 pub use judge::{Manner, Outcome, run};
 pub(crate) use judge::{drop_folder, random_bytes};
@@ -40,9 +44,23 @@ pub(crate) const SYNC_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) const PULL_LIMIT: Duration = Duration::from_secs(1800);
 /// Longest time for creating or changing a stack: a few dozen calls to a busy engine.
 pub(crate) const DEPLOY_LIMIT: Duration = Duration::from_secs(120);
-/// Longest time for planting or reading witness files and for comparing images and labels.
+/// Longest time for reading witness files and for comparing images and labels.
 pub(crate) const CHECK_LIMIT: Duration = Duration::from_secs(120);
+/// Longest time for planting, reading or destroying data: the overlay's asks have deadlines of their own, which end
+/// first.
+pub(crate) const DATA_LIMIT: Duration = Duration::from_secs(900);
+/// Longest time for a backup or a restore with its hooks: a dump and its loading, and some gigabytes to copy.
+pub(crate) const SNAPSHOT_LIMIT: Duration = Duration::from_secs(1500);
+/// Longest time for the tests of a tier together, or for readiness: each has a deadline of its own, which ends first.
+pub(crate) const TESTS_LIMIT: Duration = Duration::from_secs(1500);
+/// Longest time of a tier (CC-044), from its first act that is no pull; longer where the overlay's windows are.
+pub(crate) const TIER_LIMIT: Duration = Duration::from_secs(1800);
 /// Longest time for clearing a stack away; the engine may take its time with networks.
 pub(crate) const CLEAR_LIMIT: Duration = Duration::from_secs(120);
 /// How long a kept stack may stay before `simmer gc` takes it away.
 pub(crate) const KEEP_FOR: Duration = Duration::from_secs(2 * 3600);
+
+/// Milliseconds, for events.
+pub(crate) fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}

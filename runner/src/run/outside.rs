@@ -8,8 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::cause::Vantage;
+use domain::data::Source;
+use domain::event::Probed;
 use domain::route::{Scheme, To};
-use domain::{Cause, Domain, StackName, What};
+use domain::test::{TestOutcome, Tested};
+use domain::{Cause, Domain, StackName, Tier, What};
 use harness::engine::{ExecRequest, LogBounds};
 use harness::probe::{
     Ask, Connector, Executed, Expect, HeaderRule, HttpAsk, Link, Probe, Reach, Schedule, Statuses, Trust,
@@ -18,8 +21,8 @@ use harness::probe::{
 
 use super::At;
 use super::build::Built;
-use super::check::running_container;
 use super::side::Shared;
+use super::witness::running_container;
 use crate::instance::{Check, ProbeKind, ProbeSpec};
 
 /// One more look from the second vantage when the first has failed: it is for the record, not for hope.
@@ -36,14 +39,54 @@ struct Served {
     passthrough: bool,
 }
 
-/// Asks everything that is to be asked, and returns a line about it or the first cause.
+/// What came of asking.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// Name and answer of each question, in order.
+    told: Vec<(String, Probed)>,
+    cause: Option<Cause>,
+}
+
+impl Looked {
+    /// Returns each question as a test of a tier; they are the floor's own.
+    pub(crate) fn tests(&self, tier: Tier) -> impl Iterator<Item = Tested> {
+        self.told.iter().map(move |(name, probed)| Tested {
+            name: name.clone(),
+            tier,
+            source: Source::Generic,
+            kind: "probe".into(),
+            outcome: if probed.ok {
+                TestOutcome::Passed
+            } else {
+                TestOutcome::Failed { says: format!("{}: {}", probed.step, probed.says) }
+            },
+            millis: probed.millis,
+            cases: Vec::new(),
+            file: None,
+        })
+    }
+
+    /// Returns a line about it, or the first cause.
+    pub(crate) fn end(self) -> Result<String, Cause> {
+        match self.cause {
+            Some(cause) => Err(cause),
+            None if self.told.is_empty() => Ok("nothing to ask: no router, no probe".into()),
+            None => {
+                let told = self.told.iter().map(|(_, probed)| format!("{} {}", probed.from, probed.says));
+                Ok(told.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// Asks everything that is to be asked.
 pub(crate) async fn probe(
     shared: &Shared,
     at: At,
     stack: &StackName,
     domain: &Domain,
     built: &Built,
-) -> Result<String, Cause> {
+) -> Looked {
     let mut told = Vec::new();
     let mut cause = None;
     let host = match &shared.overlay.health.host {
@@ -58,7 +101,7 @@ pub(crate) async fn probe(
             let ask = health(shared, &host, served.port, served.task_tls.then_some(Trust::Unchecked));
             let reach = Reach::Through(task_connector(shared, stack, &served.service, served.port));
             let probe = Probe { from: Vantage::Inside, ask, reach };
-            cause = ask_once(shared, at, &probe, schedule(shared), &mut told).await;
+            cause = ask_once(shared, at, "probe inside", &probe, schedule(shared), &mut told).await;
         }
         let trust = match &served {
             Some(served) if served.passthrough => Trust::Unchecked,
@@ -74,7 +117,7 @@ pub(crate) async fn probe(
         } else {
             schedule(shared)
         };
-        let outside = ask_once(shared, at, &probe, schedule, &mut told).await;
+        let outside = ask_once(shared, at, "probe outside", &probe, schedule, &mut told).await;
         cause = cause.or(outside);
     }
     for spec in &shared.overlay.probes {
@@ -82,13 +125,10 @@ pub(crate) async fn probe(
             break;
         }
         let (probe, schedule) = further(shared, stack, &host, built, spec);
-        cause = ask_once(shared, at, &probe, schedule, &mut told).await;
+        let name = format!("probe {}", spec.name);
+        cause = ask_once(shared, at, &name, &probe, schedule, &mut told).await;
     }
-    match cause {
-        Some(cause) => Err(cause),
-        None if told.is_empty() => Ok("nothing to ask: no router, no probe".into()),
-        None => Ok(told.join(", ")),
-    }
+    Looked { told, cause }
 }
 
 fn schedule(shared: &Shared) -> Schedule {
@@ -289,9 +329,10 @@ fn lines_of(shared: &Shared, stack: &StackName, service: &str) -> harness::probe
 async fn ask_once(
     shared: &Shared,
     at: At,
+    name: &str,
     probe: &Probe,
     schedule: Schedule,
-    told: &mut Vec<String>,
+    told: &mut Vec<(String, Probed)>,
 ) -> Option<Cause> {
     let (view, from) = (shared.view.clone(), probe.from);
     let outcome = harness::probe::run(probe, &schedule, |tries, last| {
@@ -300,7 +341,7 @@ async fn ask_once(
         }
     })
     .await;
-    told.push(format!("{from} {}", outcome.probed.says));
+    told.push((name.to_owned(), outcome.probed.clone()));
     shared.log.tell(What::ProbeEnded { side: at.side, nth: at.nth, probed: outcome.probed });
     outcome.cause
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use domain::event::{Context, Subject};
 use domain::names::Side;
-use domain::plan::{Asked, RunPlan, plan};
+use domain::plan::{Asked, Brought, RunPlan, plan};
 use domain::release::{base_of, newest};
-use domain::{RecipeName, Release, RunId, StackName, Tier, Version};
+use domain::{Domain, RecipeName, Release, RunId, StackName, Tier, Version};
 use harness::source::{Commit, Mirror, Releases};
 
 use super::SYNC_LIMIT;
@@ -128,6 +128,8 @@ pub(crate) async fn prepare(
         expected_na: &overlay.expected_na,
         published_ports: &published,
         room_for_two: room_for_two(),
+        backup_label: asks_for_backup(&target, &overlay, &domain, &stack),
+        brought: &Brought::default(),
     });
     let subject = Subject {
         recipe: name.clone(),
@@ -147,6 +149,15 @@ pub(crate) async fn prepare(
         plan,
         ports,
         folder,
+    })
+}
+
+/// Whether the labels ask for a backup. Files that do not read ask for one: the run will say what is wrong with them,
+/// and not that there is no label.
+fn asks_for_backup(tree: &Tree, overlay: &Overlay, domain: &Domain, stack: &StackName) -> bool {
+    tree.read(overlay, domain, stack).map_or(true, |read| {
+        let mut labels = read.loaded.model.services.values().map(|service| &service.deploy.labels);
+        labels.any(|labels| labels.get("backupbot.backup").is_some_and(|value| value == "true"))
     })
 }
 

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::event::{Deviation, Whose};
-use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance};
-use domain::plan::{Act, SidePlan, Which};
+use domain::event::Deviation;
+use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance, verdicts};
+use domain::plan::{Act, Planned, SidePlan, Which};
 use domain::settle::SettleLimits;
-use domain::verdict::Depth;
-use domain::{Cause, Domain, Fault, StackName, Verdict, What};
-use harness::engine::{Applied, Broom, Engine, Freshness, Keep, LogBounds, Scope};
+use domain::{Cause, Domain, Fault, StackName, Tier, Verdict, What};
+use harness::engine::{Applied, Broom, Engine, Freshness, Keep, Scope};
 
 use super::build::Built;
-use super::check::{self, Running, Witness};
+use super::check::{self, Running};
 use super::edge::Front;
-use super::{At, CHECK_LIMIT, CLEAR_LIMIT, DEPLOY_LIMIT, PULL_LIMIT, outside};
+use super::limits::{self, Walls};
+use super::witness::{self, Witness};
+use super::{At, CLEAR_LIMIT, keep, millis, outside};
 use crate::cancel::Cancel;
 use crate::instance::Overlay;
 use crate::log::Log;
@@ -74,24 +75,53 @@ impl Releases {
 /// How a side ended.
 #[derive(Debug)]
 pub(crate) struct SideEnd {
-    pub(crate) verdict: Verdict,
+    /// In the order of the tiers.
+    pub(crate) verdicts: Vec<(Tier, Verdict)>,
+    /// The tier that broke, where a fresh stack can still say something about those after it.
+    pub(crate) broke: Option<Tier>,
     /// What is still there; empty when all is gone or was kept on purpose.
     pub(crate) left: Vec<String>,
 }
 
-struct SideRun<'a> {
-    shared: &'a Shared,
-    plan: &'a SidePlan,
-    at: At,
-    domain: &'a Domain,
-    stack: &'a StackName,
-    releases: &'a Releases,
-    applied: Option<Applied>,
+impl SideEnd {
+    /// A side of which nothing could be made.
+    pub(crate) fn never_began(plan: &SidePlan, why: Cause) -> Self {
+        Self {
+            verdicts: verdicts(plan, Ended::Badly { act: 0, why }, &BTreeMap::new()),
+            broke: None,
+            left: Vec::new(),
+        }
+    }
+}
+
+/// What an act did, for the log: a line for people, and numbers for reports.
+#[derive(Debug, Default)]
+pub(crate) struct Did {
+    pub(crate) detail: String,
+    pub(crate) facts: BTreeMap<String, String>,
+}
+
+impl From<String> for Did {
+    fn from(detail: String) -> Self {
+        Self { detail, facts: BTreeMap::new() }
+    }
+}
+
+/// A side under way.
+pub(crate) struct SideRun<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) plan: &'a SidePlan,
+    pub(crate) at: At,
+    pub(crate) domain: &'a Domain,
+    pub(crate) stack: &'a StackName,
+    pub(crate) releases: &'a Releases,
+    walls: Walls,
+    pub(crate) applied: Option<Applied>,
     settled_at: Option<DateTime<Utc>>,
-    /// Resolved images of each release, by service.
-    images: BTreeMap<&'static str, BTreeMap<String, String>>,
     before: Option<Running>,
-    witnesses: Vec<Witness>,
+    pub(crate) witnesses: Vec<Witness>,
+    /// What was asked of the app itself and held, by tier.
+    pub(crate) asserted: BTreeMap<Tier, u32>,
     left: Vec<String>,
 }
 
@@ -107,7 +137,7 @@ pub(crate) async fn run_side(
     shared.log.tell(What::SideStarted {
         side: at.side,
         nth: at.nth,
-        tier: plan.tier,
+        tier: plan.tier(),
         stack: stack.clone(),
         domain: domain.clone(),
     });
@@ -126,11 +156,12 @@ pub(crate) async fn run_side(
         domain,
         stack,
         releases,
+        walls: Walls::new(shared.ends, shared.run_limit, &shared.overlay),
         applied: None,
         settled_at: None,
-        images: BTreeMap::new(),
         before: None,
         witnesses: Vec::new(),
+        asserted: BTreeMap::new(),
         left: Vec::new(),
     };
     let ended = match shared.follow_logs {
@@ -141,11 +172,13 @@ pub(crate) async fn run_side(
             never = follow(shared, stack) => match never {},
         },
     };
-    let verdict = match ended {
-        Ended::Well => Verdict::Passed { depth: run.depth() },
-        Ended::Badly { act, why } => Verdict::of(run.blame(act, why)),
+    let broke = match &ended {
+        Ended::Badly { act, why } if matches!(why.fault(), Fault::Recipe | Fault::Overlay) => {
+            plan.acts.get(*act).map(|planned| planned.tier)
+        }
+        Ended::Badly { .. } | Ended::Well => None,
     };
-    SideEnd { verdict, left: run.left }
+    SideEnd { verdicts: verdicts(plan, ended, &run.asserted), broke, left: run.left }
 }
 
 /// Shows what the stack's containers write, until it is dropped.
@@ -164,7 +197,8 @@ async fn follow(shared: &Shared, stack: &StackName) -> std::convert::Infallible 
 
 impl SideRun<'_> {
     async fn live(&mut self) -> Ended {
-        let acts: Vec<_> = self.plan.acts.iter().map(|act| (act.name(), self.limit(act))).collect();
+        let limit = |planned: &Planned| delta(limits::of_act(&planned.act, &self.shared.overlay));
+        let acts: Vec<_> = self.plan.acts.iter().map(|p| (p.act.name(), limit(p))).collect();
         let limits = Limits { acts: &acts, clear: delta(CLEAR_LIMIT) };
         let mut stage = Stage::Waiting;
         let mut fact =
@@ -194,72 +228,74 @@ impl SideRun<'_> {
         }
     }
 
-    /// Carries out one act under its limit and the caller's right to stop.
+    /// Carries out one act under its limit, the walls of its tier and of the run, and the caller's right to stop.
     async fn limited(&mut self, nth: usize, limits: Limits<'_>) -> Fact {
-        let act = self.plan.acts[nth].clone();
-        let stage = act.name().to_owned();
+        let planned = self.plan.acts[nth].clone();
+        let stage = planned.act.name().to_owned();
         self.tell(What::StageStarted { side: self.at.side, nth: self.at.nth, stage: stage.clone() });
         let began = Instant::now();
         let cancel = self.shared.cancel.clone();
         let limit = limits.acts[nth].1.to_std().unwrap_or_default();
+        let (wall, at_the_wall) = self.walls.next(&planned);
         let done = tokio::select! {
             biased;
             () = cancel.asked() => Err(Cause::Interrupted),
-            () = tokio::time::sleep_until(self.shared.ends) => Err(Cause::Timeout {
-                limit: "run".into(),
-                seconds: self.shared.run_limit.as_secs(),
-            }),
-            done = tokio::time::timeout(limit, self.act(&act)) => done.unwrap_or_else(|_elapsed| {
+            () = tokio::time::sleep_until(wall) => Err(at_the_wall),
+            done = tokio::time::timeout(limit, self.act(&planned)) => done.unwrap_or_else(|_elapsed| {
                 Err(Cause::Timeout { limit: stage.clone(), seconds: limit.as_secs() })
             }),
         };
-        let (ok, detail) = match &done {
-            Ok(detail) => (true, detail.clone()),
-            Err(cause) => (false, cause.to_string()),
+        let (ok, did) = match &done {
+            Ok(_) => (true, None),
+            Err(cause) => (false, Some(Did::from(cause.to_string()))),
         };
+        let (fact, did) = match done {
+            Ok(did) => (Fact::Acted, did),
+            Err(cause) => (Fact::Broke(cause), did.unwrap_or_default()),
+        };
+        let Did { detail, mut facts } = did;
+        facts.insert("tier".into(), planned.tier.name().into());
         self.tell(What::StageEnded {
             side: self.at.side,
             nth: self.at.nth,
             stage,
             millis: millis(began.elapsed()),
-            whose: whose(&act),
+            whose: limits::whose(&planned.act),
             ok,
             detail,
-            facts: BTreeMap::new(),
+            facts,
         });
-        match done {
-            Ok(_) => Fact::Acted,
-            Err(cause) => Fact::Broke(cause),
-        }
+        fact
     }
 
-    async fn act(&mut self, act: &Act) -> Result<String, Cause> {
-        match act {
+    async fn act(&mut self, planned: &Planned) -> Result<Did, Cause> {
+        let tier = planned.tier;
+        match &planned.act {
             Act::Pull(which) => self.pull(*which).await,
             Act::Deploy(which) => self.deploy(*which).await,
             Act::Upgrade => self.deploy(Which::Target).await,
             Act::Settle(_) => self.settle().await,
-            Act::Probe(which) => {
-                let built = self.releases.get(*which);
-                outside::probe(self.shared, self.at, self.stack, self.domain, built).await
-            }
+            Act::Probe(which) => self.probe(*which, tier).await,
             Act::Soak(_) => self.soak().await,
             Act::Seed => {
-                self.before = Some(check::running(self.shared, self.stack).await?);
-                self.witnesses = check::plant(self.shared, self.stack).await?;
-                Ok(format!("{} volumes", self.witnesses.len()))
+                let (before, seeded) =
+                    tokio::join!(check::running(self.shared, self.stack), self.seed("seed"));
+                self.before = Some(before?);
+                seeded
             }
-            Act::CheckUpgrade => {
-                check::survived(self.shared, self.stack, &self.witnesses).await?;
-                let now = check::running(self.shared, self.stack).await?;
-                let built = &self.releases.target;
-                check::changed(self.before.as_ref(), &now, built)?;
-                Ok(format!("{} witnesses there, images and label changed", self.witnesses.len()))
+            Act::CheckUpgrade => self.check_upgrade(tier).await,
+            Act::Mark => self.seed("mark").await,
+            Act::Ready(_) | Act::CheckData | Act::Test(_) | Act::MarkNewer => Ok(Did::default()),
+            Act::Backup | Act::Restore => Err(Cause::Ours { says: "backups are not carried out yet".into() }),
+            Act::Destroy => {
+                witness::destroy(self.shared, self.stack, &self.witnesses).await?;
+                Ok(format!("{} witness files", self.witnesses.len()).into())
             }
+            Act::CheckRestore => self.check_witnesses(tier).await,
         }
     }
 
-    async fn pull(&mut self, which: Which) -> Result<String, Cause> {
+    async fn pull(&mut self, which: Which) -> Result<Did, Cause> {
         let built = self.releases.get(which);
         let resolved = self
             .shared
@@ -276,17 +312,12 @@ impl SideRun<'_> {
             side: self.at.side,
             nth: self.at.nth,
             release: built.release.clone(),
-            images: images.clone(),
+            images,
         });
-        let key = match which {
-            Which::Base => "base",
-            Which::Target => "target",
-        };
-        self.images.insert(key, images);
-        Ok(format!("{} images, {pulled} fetched", resolved.len()))
+        Ok(format!("{} images, {pulled} fetched", resolved.len()).into())
     }
 
-    async fn deploy(&mut self, which: Which) -> Result<String, Cause> {
+    async fn deploy(&mut self, which: Which) -> Result<Did, Cause> {
         let built = self.releases.get(which);
         let applied =
             self.shared.engine.apply(&built.specs, self.applied.as_ref()).await.map_err(|e| e.cause())?;
@@ -294,10 +325,10 @@ impl SideRun<'_> {
         for says in self.shared.front.route(self.shared, self.stack, built) {
             self.tell(What::Warned { says });
         }
-        Ok(format!("{} services of {}", built.specs.services.len(), built.release))
+        Ok(format!("{} services of {}", built.specs.services.len(), built.release).into())
     }
 
-    async fn settle(&mut self) -> Result<String, Cause> {
+    async fn settle(&mut self) -> Result<Did, Cause> {
         let applied = self.applied.as_ref().ok_or_else(never_deployed)?;
         let limits =
             SettleLimits { window: delta(self.shared.overlay.health.window), ..SettleLimits::default() };
@@ -312,20 +343,73 @@ impl SideRun<'_> {
             .await
             .map_err(|trouble| trouble.cause)?;
         self.settled_at = Some(settled.at);
-        Ok(String::new())
+        Ok(Did::default())
     }
 
-    async fn soak(&mut self) -> Result<String, Cause> {
+    async fn soak(&mut self) -> Result<Did, Cause> {
         let applied = self.applied.as_ref().ok_or_else(never_deployed)?;
         let settled = self.settled_at.ok_or_else(never_deployed)?;
         let length = self.shared.overlay.health.soak;
         self.shared.engine.soak(applied, settled, length).await?;
-        Ok(format!("steady for {} s", length.as_secs()))
+        Ok(format!("steady for {} s", length.as_secs()).into())
+    }
+
+    async fn probe(&mut self, which: Which, tier: Tier) -> Result<Did, Cause> {
+        let built = self.releases.get(which);
+        let looked = outside::probe(self.shared, self.at, self.stack, self.domain, built).await;
+        if which == Which::Target {
+            for tested in looked.tests(tier) {
+                self.tested(tested);
+            }
+        }
+        let overlay = &self.shared.overlay;
+        let detail = looked.end()?;
+        if overlay.health.path.is_some() || !overlay.probes.is_empty() {
+            // A restore is asserted by reading back; that the app still answers says nothing about its data.
+            if matches!(tier, Tier::Install | Tier::Upgrade) {
+                self.assert_for(tier);
+            }
+        }
+        Ok(detail.into())
+    }
+
+    async fn check_upgrade(&mut self, tier: Tier) -> Result<Did, Cause> {
+        let (survived, now) = tokio::join!(
+            witness::survived(self.shared, self.stack, &self.witnesses, tier),
+            check::running(self.shared, self.stack)
+        );
+        let (tested, lost) = survived?;
+        self.tested(tested);
+        if let Some(cause) = lost {
+            return Err(cause);
+        }
+        let (tested, unchanged) = check::changed(self.before.as_ref(), &now?, &self.releases.target);
+        self.tested(tested);
+        match unchanged {
+            Some(cause) => Err(cause),
+            None => Ok(format!("{} witnesses there, images and label changed", self.witnesses.len()).into()),
+        }
+    }
+
+    async fn check_witnesses(&mut self, tier: Tier) -> Result<Did, Cause> {
+        let (tested, lost) = witness::survived(self.shared, self.stack, &self.witnesses, tier).await?;
+        self.tested(tested);
+        match lost {
+            Some(cause) => Err(cause),
+            None => Ok(format!("{} witness files there", self.witnesses.len()).into()),
+        }
+    }
+
+    async fn seed(&mut self, word: &str) -> Result<Did, Cause> {
+        self.witnesses = witness::plant(self.shared, self.stack, word).await?;
+        Ok(format!("{} volumes", self.witnesses.len()).into())
     }
 
     async fn clear(&mut self) -> Left {
         let began = Instant::now();
-        self.keep_logs().await;
+        if self.applied.is_some() {
+            keep::keep_logs(self.shared, self.at, self.stack).await;
+        }
         self.shared.front.forget(self.stack);
         let scope = Scope::stack(self.stack).and(super::labels::INSTANCE, &self.shared.instance);
         let left = match self.shared.keep {
@@ -352,86 +436,17 @@ impl SideRun<'_> {
         if self.left.is_empty() { Left::Nothing } else { Left::Something }
     }
 
-    /// Keeps the logs of every task, dead ones too, before they go (CC-054).
-    async fn keep_logs(&self) {
-        if self.applied.is_none() {
-            return;
-        }
-        let logs = match self.shared.engine.logs(self.stack, LogBounds::default()).await {
-            Ok(logs) => logs,
-            Err(error) => {
-                return self.tell(What::Warned { says: format!("logs could not be kept: {error}") });
-            }
-        };
-        let mut files: BTreeMap<String, (String, u64, bool)> = BTreeMap::new();
-        for log in logs {
-            let (text, lines, cut) = files.entry(log.service.clone()).or_default();
-            text.push_str(&format!("== task {} ({})\n", log.task_id, log.state));
-            for line in &log.lines {
-                text.push_str(line);
-                text.push('\n');
-            }
-            *lines += log.lines.len() as u64;
-            *cut |= log.cut;
-        }
-        for (service, (text, lines, cut)) in files {
-            let file = format!("logs/{}{}-{service}.log", self.at.side, self.at.nth);
-            match self.shared.log.keep(&file, &text) {
-                Ok(()) => self.tell(What::LogKept {
-                    side: self.at.side,
-                    nth: self.at.nth,
-                    service,
-                    file,
-                    lines,
-                    cut,
-                }),
-                Err(error) => {
-                    self.tell(What::Warned { says: format!("log `{file}` could not be kept: {error}") });
-                }
-            }
-        }
-    }
-
-    fn tell(&self, what: What) {
+    pub(crate) fn tell(&self, what: What) {
         self.shared.log.tell(what);
     }
 
-    /// A base that does not come up says nothing about the target.
-    fn blame(&self, act: usize, why: Cause) -> Cause {
-        let switched = self.plan.acts.iter().position(|a| *a == Act::Upgrade).unwrap_or(0);
-        match (&self.plan.base, why.fault()) {
-            (Some(base), Fault::Recipe | Fault::Overlay) if act < switched => {
-                let about_target = self.plan.acts.get(act) == Some(&Act::Pull(Which::Target));
-                if about_target {
-                    why
-                } else {
-                    Cause::BaseBroken { base: base.tag.clone(), says: why.to_string() }
-                }
-            }
-            _ => why,
-        }
+    pub(crate) fn tested(&self, tested: domain::test::Tested) {
+        self.tell(What::TestEnded { side: self.at.side, nth: self.at.nth, tested });
     }
 
-    fn depth(&self) -> Depth {
-        let overlay = &self.shared.overlay;
-        if overlay.health.path.is_some() || !overlay.probes.is_empty() {
-            Depth::Asserted
-        } else {
-            Depth::Superficial
-        }
-    }
-
-    fn limit(&self, act: &Act) -> TimeDelta {
-        let health = &self.shared.overlay.health;
-        // The engine's own waits end first and can say what they waited for; this is the net under them.
-        let slack = Duration::from_secs(30);
-        delta(match act {
-            Act::Pull(_) => PULL_LIMIT,
-            Act::Deploy(_) | Act::Upgrade => DEPLOY_LIMIT,
-            Act::Settle(_) | Act::Probe(_) => health.window + slack,
-            Act::Seed | Act::CheckUpgrade => CHECK_LIMIT,
-            Act::Soak(_) => health.soak + slack,
-        })
+    /// Writes down that something was asked of the app itself, and held.
+    pub(crate) fn assert_for(&mut self, tier: Tier) {
+        *self.asserted.entry(tier).or_default() += 1;
     }
 }
 
@@ -444,22 +459,11 @@ pub(crate) fn left_names(left: &harness::engine::Left) -> Vec<String> {
     left.objects.iter().map(ToString::to_string).collect()
 }
 
-fn never_deployed() -> Cause {
+pub(crate) fn never_deployed() -> Cause {
     Cause::Ours { says: "a plan waits for a stack that it did not deploy".into() }
-}
-
-fn whose(act: &Act) -> Whose {
-    match act {
-        Act::Pull(_) | Act::Deploy(_) | Act::Settle(_) | Act::Upgrade | Act::Probe(_) => Whose::App,
-        Act::Seed | Act::CheckUpgrade | Act::Soak(_) => Whose::Ours,
-    }
 }
 
 fn delta(length: Duration) -> TimeDelta {
     // Windows are checked to be at most a week.
     TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
