@@ -19,6 +19,8 @@ mod observe;
 mod raw;
 mod settle;
 mod tasks;
+mod volume;
+mod volumes;
 mod wanted;
 mod watch;
 
@@ -39,6 +41,7 @@ pub use logs::{Follow, LogBounds, LogLine, TaskLog};
 pub use network::NetworkFacts;
 pub use settle::{Settled, Trouble};
 pub use tasks::{TaskFacts, TaskMount};
+pub use volume::VolumeFacts;
 pub use wanted::{Wanted, WantedService};
 
 use raw::{Place, Raw};
