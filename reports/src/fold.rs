@@ -7,10 +7,11 @@ use domain::event::worst;
 use domain::names::Side;
 use domain::{Event, Tier, Verdict, What};
 
-use crate::view::{
-    BaseVerdict, Cleared, End, ImagesOf, KeptLog, ProbeView, RunView, SideView, StageEnd, StageView, Start,
-    TierView, Warning, millis_between,
+use crate::side::{
+    Cleared, Counted, ImagesOf, KeptLog, ProbeView, SideView, SnapshotDeed, SnapshotView, StageEnd,
+    StageView, TestView,
 };
+use crate::view::{BaseVerdict, End, RunView, Start, TierView, Warning, is_inside, millis_between};
 
 /// Folds the events of one run. Events of another run are counted and left out.
 pub fn fold(events: &[Event]) -> RunView {
@@ -40,6 +41,8 @@ struct Folding {
     /// The zero of the timeline.
     zero: Option<DateTime<Utc>>,
     judged: BTreeMap<Tier, Vec<BaseVerdict>>,
+    /// The tier that each stack is at.
+    at: BTreeMap<(Side, usize), Tier>,
     told: Option<(u8, BTreeMap<Tier, Verdict>)>,
 }
 
@@ -58,8 +61,10 @@ impl Folding {
             }
             What::LintFound { findings } => self.view.findings.extend(findings.iter().cloned()),
             What::SideStarted { side, nth, tier, stack, domain } => {
+                self.at.insert((*side, *nth), *tier);
                 let started = self.side(*side, *nth);
-                started.tier = Some(*tier);
+                // Told again, it is the next tier on the same stack.
+                started.tier.get_or_insert(*tier);
                 started.stack = stack.to_string();
                 started.domain = domain.to_string();
             }
@@ -71,7 +76,8 @@ impl Folding {
             }
             What::StageStarted { side, nth, stage } => {
                 let from_millis = self.since(at);
-                let stage = StageView { stage: stage.clone(), from_millis, ended: None };
+                let tier = self.tier_of(*side, *nth, stage, None);
+                let stage = StageView { stage: stage.clone(), tier, from_millis, ended: None };
                 self.side(*side, *nth).stages.push(stage);
             }
             What::StageEnded { side, nth, stage, millis, whose, ok, detail, facts } => {
@@ -83,12 +89,17 @@ impl Folding {
                     facts: facts.clone(),
                 };
                 let from_millis = self.since(at).saturating_sub(*millis);
+                let tier = self.tier_of(*side, *nth, stage, facts.get("tier"));
                 let stages = &mut self.side(*side, *nth).stages;
                 match stages.iter_mut().rev().find(|s| s.stage == *stage && s.ended.is_none()) {
-                    Some(open) => open.ended = Some(ended),
+                    Some(open) => {
+                        open.tier = open.tier.filter(|_| !facts.contains_key("tier")).or(tier);
+                        open.ended = Some(ended);
+                    }
                     // The line of its start is lost; its end tells when that was.
                     None => {
-                        stages.push(StageView { stage: stage.clone(), from_millis, ended: Some(ended) });
+                        let stage = stage.clone();
+                        stages.push(StageView { stage, tier, from_millis, ended: Some(ended) });
                     }
                 }
             }
@@ -101,9 +112,34 @@ impl Folding {
                 }
             }
             What::ProbeEnded { side, nth, probed } => {
+                let tier = self.at.get(&(*side, *nth)).copied();
                 let side = self.side(*side, *nth);
-                let stage = side.stages.iter().rev().find(|s| s.ended.is_none()).map(|s| s.stage.clone());
-                side.probes.push(ProbeView { stage, probed: probed.clone() });
+                let stage = open_stage(side);
+                side.probes.push(ProbeView { stage, tier, probed: probed.clone() });
+            }
+            What::TestEnded { side, nth, tested } => {
+                self.at.insert((*side, *nth), tested.tier);
+                let side = self.side(*side, *nth);
+                // The stage of the tests does not say whose they are.
+                if let Some(open) = side.stages.iter_mut().rev().find(|s| s.ended.is_none()) {
+                    open.tier = Some(tested.tier);
+                }
+                let stage = open_stage(side);
+                side.tests.push(TestView { stage, tested: tested.clone() });
+            }
+            What::DataTold { side, nth, datum } => self.side(*side, *nth).data.push(datum.clone()),
+            What::DataCounted { side, nth, stage, counts } => {
+                let counted = Counted { stage: stage.clone(), counts: counts.clone() };
+                self.side(*side, *nth).counts.push(counted);
+            }
+            What::HookEnded { side, nth, hook } => self.side(*side, *nth).hooks.push(hook.clone()),
+            What::SnapshotMade { side, nth, snapshot } => {
+                let snapshot = SnapshotView { deed: SnapshotDeed::Made, snapshot: snapshot.clone() };
+                self.side(*side, *nth).snapshots.push(snapshot);
+            }
+            What::SnapshotRestored { side, nth, snapshot } => {
+                let snapshot = SnapshotView { deed: SnapshotDeed::Restored, snapshot: snapshot.clone() };
+                self.side(*side, *nth).snapshots.push(snapshot);
             }
             What::Warned { says } => self.view.warnings.push(Warning { at, says: says.clone() }),
             What::LogKept { side, nth, service, file, lines, cut } => {
@@ -115,17 +151,10 @@ impl Folding {
                 let cleared = Cleared { from_millis, millis: *millis, left: left.clone() };
                 self.side(*side, *nth).cleared = Some(cleared);
             }
-            What::TierJudged { tier, base, judged, data: _ } => {
-                let judged = BaseVerdict { base: base.clone(), verdict: judged.clone() };
+            What::TierJudged { tier, base, judged, data } => {
+                let judged = BaseVerdict { base: base.clone(), verdict: judged.clone(), data: *data };
                 self.judged.entry(*tier).or_default().push(judged);
             }
-            // The tiers that tell these come with their reports.
-            What::TestEnded { .. }
-            | What::DataTold { .. }
-            | What::DataCounted { .. }
-            | What::HookEnded { .. }
-            | What::SnapshotMade { .. }
-            | What::SnapshotRestored { .. } => {}
             What::RunEnded { level, verdicts, millis, left } => {
                 self.view.end = End::Ended { at, millis: *millis, level: *level, left: left.clone() };
                 self.told = Some((*level, verdicts.clone()));
@@ -136,23 +165,20 @@ impl Folding {
     fn side(&mut self, side: Side, nth: usize) -> &mut SideView {
         let sides = &mut self.view.sides;
         let at = sides.iter().position(|s| s.side == side && s.nth == nth).unwrap_or_else(|| {
-            sides.push(SideView {
-                side,
-                nth,
-                tier: None,
-                stack: String::new(),
-                domain: String::new(),
-                base: None,
-                stages: Vec::new(),
-                probes: Vec::new(),
-                deviations: Vec::new(),
-                images: Vec::new(),
-                logs: Vec::new(),
-                cleared: None,
-            });
+            sides.push(SideView::new(side, nth));
             sides.len() - 1
         });
         &mut sides[at]
+    }
+
+    /// One stack carries several tiers. A stage says to which it belongs, by a fact or by its name; one that does not
+    /// belongs to the tier of the stage before it.
+    fn tier_of(&mut self, side: Side, nth: usize, stage: &str, told: Option<&String>) -> Option<Tier> {
+        let told = told.and_then(|tier| tier.parse().ok()).or_else(|| tier_in_name(stage));
+        if let Some(tier) = told {
+            self.at.insert((side, nth), tier);
+        }
+        self.at.get(&(side, nth)).copied()
     }
 
     fn since(&self, at: DateTime<Utc>) -> u64 {
@@ -160,7 +186,10 @@ impl Folding {
     }
 
     fn finish(mut self) -> RunView {
-        let begun = self.view.sides.iter().filter_map(|s| s.tier);
+        let begun = self.view.sides.iter().flat_map(|side| {
+            let staged = side.stages.iter().filter_map(|s| s.tier);
+            staged.chain(side.tests.iter().map(|t| t.tested.tier)).chain(side.tier)
+        });
         let told = self.told.iter().flat_map(|(_, verdicts)| verdicts.keys().copied());
         let tiers: std::collections::BTreeSet<Tier> =
             self.judged.keys().copied().chain(begun).chain(told).collect();
@@ -178,10 +207,14 @@ impl Folding {
                 ));
             }
             let verdict = worst(judged.into_iter().chain(told));
-            self.view.tiers.push(TierView { tier, verdict, each });
+            let data = each.iter().find(|e| Some(&e.verdict) == verdict.as_ref()).and_then(|e| e.data);
+            self.view.tiers.push(TierView { tier, verdict, each, data });
         }
         self.check_level();
         self.name_bases();
+        let files = self.view.sides.iter().flat_map(SideView::kept_files).map(|kept| kept.file);
+        let outside: std::collections::BTreeSet<&str> = files.filter(|file| !is_inside(file)).collect();
+        self.view.trouble.outside = outside.into_iter().map(str::to_owned).collect();
         self.view
     }
 
@@ -202,8 +235,23 @@ impl Folding {
 
     fn name_bases(&mut self) {
         let bases = self.view.start.as_ref().map(|s| s.bases.as_slice()).unwrap_or_default();
-        for side in self.view.sides.iter_mut().filter(|s| s.side == Side::B) {
+        // A fresh stack for the tiers that are left upgrades from nothing.
+        let upgrades = |s: &&mut SideView| s.side == Side::B && matches!(s.tier, Some(Tier::Upgrade) | None);
+        for side in self.view.sides.iter_mut().filter(upgrades) {
             side.base = bases.get(side.nth).cloned();
         }
     }
+}
+
+/// The tier that a stage's name says, by itself or by one of its words.
+pub(crate) fn tier_in_name(stage: &str) -> Option<Tier> {
+    match stage {
+        "mark" => Some(Tier::Backup),
+        "mark newer" | "destroy" | "read back" => Some(Tier::Restore),
+        _ => stage.split_whitespace().find_map(|word| word.parse().ok()),
+    }
+}
+
+fn open_stage(side: &SideView) -> Option<String> {
+    side.stages.iter().rev().find(|s| s.ended.is_none()).map(|s| s.stage.clone())
 }

@@ -12,9 +12,12 @@ mod log;
 mod markdown;
 mod outcome;
 mod page;
+mod side;
 mod table;
+mod tally;
 mod text;
 mod view;
+mod wall;
 
 pub use advice::{advice, whose};
 pub use badge::badge;
@@ -23,10 +26,13 @@ pub use junit::junit;
 pub use log::{Garbled, Log, read};
 pub use markdown::markdown;
 pub use outcome::{FORMAT as OUTCOME_FORMAT, SCHEMA as OUTCOME_SCHEMA, outcome_json};
-pub use page::{Logs, index_page, page_path, run_page};
-pub use table::{summary, table};
-pub use text::{plain, span};
-pub use view::{
-    BaseVerdict, Cleared, End, ImagesOf, KeptLog, ProbeView, RunView, SideView, StageEnd, StageView, Start,
-    State, TierView, Trouble, Warning,
+pub use page::{Logs, MANIFEST, index_page, page_path, run_page};
+pub use side::{
+    Cleared, Counted, ImagesOf, KeptFile, KeptLog, ProbeView, Share, SideView, SnapshotDeed, SnapshotView,
+    StageEnd, StageView, TestView,
 };
+pub use table::{summary, table};
+pub use tally::Tally;
+pub use text::{bytes, plain, span};
+pub use view::{BaseVerdict, End, RunView, Start, State, TierView, Trouble, Warning, is_inside};
+pub use wall::Wall;

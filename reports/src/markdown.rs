@@ -1,12 +1,16 @@
 //! A run as a comment under a pull request.
 
+use domain::data::{DataState, Deed};
+use domain::test::TestOutcome;
 use domain::verdict::Skip;
 use domain::{Cause, Verdict};
 
 use crate::advice::{advice, whose};
+use crate::side::SnapshotDeed;
 use crate::table::last_stage;
-use crate::text::{count, one_line, plain, span};
-use crate::view::{End, RunView, State, TierView, place, severity};
+use crate::tally::Tally;
+use crate::text::{bytes, count, one_line, plain, span};
+use crate::view::{End, RunView, State, TierView, place, severity, source};
 
 /// Most evidence lines in a comment.
 const LINES: usize = 15;
@@ -27,7 +31,9 @@ pub fn markdown(run: &RunView) -> String {
         run.lead().map(|(tier, _, _)| format!(" in {tier}")).unwrap_or_default(),
     );
     match run.lead() {
-        Some((_, _, cause)) => out.push_str(&told(cause)),
+        Some((tier, _, cause)) => {
+            out.push_str(&told(cause, run.tier(tier).and_then(|t| t.data)));
+        }
         None if run.state() == State::DidNotEnd => {
             out.push_str(&format!("**The run did not end.**\n\n{}\n", fence(&last_stage(run))));
         }
@@ -35,6 +41,9 @@ pub fn markdown(run: &RunView) -> String {
     }
     out.push_str(&tiers(run));
     out.push_str(&facts(run));
+    out.push_str(&list("Tests that did not pass", &bad_tests(run)));
+    out.push_str(&list("Data that is not as it should be", &bad_data(run)));
+    out.push_str(&list("Snapshots", &snapshots(run)));
     let left: Vec<String> = run.left().into_iter().map(str::to_owned).collect();
     out.push_str(&list("Left behind in the swarm", &left));
     let findings: Vec<String> = run
@@ -47,8 +56,11 @@ pub fn markdown(run: &RunView) -> String {
     out
 }
 
-fn told(cause: &Cause) -> String {
+fn told(cause: &Cause, data: Option<DataState>) -> String {
     let mut evidence = one_line(&cause.to_string(), 2 * WIDTH);
+    if let Cause::Named { service, line, .. } = cause {
+        evidence.push_str(&format!("\n\n{service}: {}", one_line(line, WIDTH)));
+    }
     let lines = cause.last_lines();
     if !lines.is_empty() {
         evidence.push('\n');
@@ -57,16 +69,73 @@ fn told(cause: &Cause) -> String {
         evidence.push('\n');
         evidence.push_str(&one_line(line, WIDTH));
     }
-    format!("**{}**\n\n{}\n**What to try:** {}\n\n", whose(cause), fence(&evidence), advice(cause))
+    let data = data.map(|data| format!(" Data afterwards: **{data}**.")).unwrap_or_default();
+    // An overlay may bring advice of its own: it stands in code like all text of others.
+    let advice = if let Cause::Named { .. } = cause { code(advice(cause)) } else { advice(cause).to_owned() };
+    format!("**{}**{data}\n\n{}\n**What to try:** {advice}\n\n", whose(cause), fence(&evidence))
+}
+
+fn bad_tests(run: &RunView) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut say = |name: String, outcome: &TestOutcome| match outcome {
+        TestOutcome::Passed | TestOutcome::Skipped { .. } => {}
+        TestOutcome::Failed { says } => said.push(format!("{name}: {says}")),
+        TestOutcome::Broken { says } => said.push(format!("{name}: could not be judged: {says}")),
+    };
+    for test in run.sides.iter().flat_map(|s| &s.tests).map(|t| &t.tested) {
+        let name = format!("{} {} {}", test.tier, source(test.source), test.name);
+        for case in &test.cases {
+            say(format!("{name}::{}", case.name), &case.outcome);
+        }
+        if !crate::tally::is_told_by_cases(test) || test.cases.is_empty() {
+            say(name, &test.outcome);
+        }
+    }
+    said
+}
+
+fn bad_data(run: &RunView) -> Vec<String> {
+    let data = run.sides.iter().flat_map(|s| &s.data).filter(|d| !d.ok);
+    data.map(|d| {
+        let deed = match d.deed {
+            Deed::Seeded => "planting",
+            Deed::Checked => "reading back",
+            Deed::Destroyed => "destroying",
+        };
+        format!("{} {} in {}, {deed}: {}", source(d.source), d.name, d.stage, d.says)
+    })
+    .collect()
+}
+
+fn snapshots(run: &RunView) -> Vec<String> {
+    let all = run.sides.iter().flat_map(|s| &s.snapshots);
+    all.map(|s| {
+        let deed = match s.deed {
+            SnapshotDeed::Made => "made",
+            SnapshotDeed::Restored => "restored",
+        };
+        let id = crate::view::short(&s.snapshot.id);
+        let files = s.snapshot.files;
+        format!("{deed} {id}: {files} files, {} in {}", bytes(s.snapshot.bytes), span(s.snapshot.millis))
+    })
+    .collect()
+}
+
+/// `✗ 1 · – 2 · ✓ 9`; nothing where there is no test.
+fn tally(of: Tally) -> String {
+    let Tally { passed, failed, skipped, broken } = of;
+    let parts = [("✗", failed), ("?", broken), ("–", skipped), ("✓", passed)];
+    let parts = parts.into_iter().filter(|(_, n)| *n > 0).map(|(mark, n)| format!("{mark} {n}"));
+    parts.collect::<Vec<_>>().join(" · ")
 }
 
 fn tiers(run: &RunView) -> String {
     if run.tiers.is_empty() {
         return String::new();
     }
-    let mut out = "| tier | verdict | |\n|---|---|---|\n".to_owned();
+    let mut out = "| tier | verdict | tests | |\n|---|---|---|---|\n".to_owned();
     for tier in &run.tiers {
-        let TierView { tier: name, verdict, each } = tier;
+        let TierView { tier: name, verdict, each, data: _ } = tier;
         let (mark, word, why) = match verdict {
             None => ("◌", "no verdict", String::new()),
             Some(verdict) => (glyph(verdict), verdict.word(), why(verdict).replace('|', "\\|")),
@@ -75,7 +144,8 @@ fn tiers(run: &RunView) -> String {
             0 | 1 => String::new(),
             n => format!(" ({})", count(n, "base", "bases")),
         };
-        out.push_str(&format!("| {name}{bases} | {mark} {word} | {why} |\n"));
+        let tests = tally(run.tally(Some(*name)));
+        out.push_str(&format!("| {name}{bases} | {mark} {word} | {tests} | {why} |\n"));
     }
     out.push('\n');
     out
@@ -99,6 +169,9 @@ fn facts(run: &RunView) -> String {
         parts.push(format!("level **{level}**"));
     }
     parts.push(format!("took {}", span(run.millis())));
+    if let Some(wall) = run.wall() {
+        parts.push(format!("overhead of ours {}", wall.overhead()));
+    }
     if let Some(start) = &run.start {
         parts.push(format!("commit {}", code(crate::view::short(&start.subject.commit))));
     }

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use domain::data::{Counts, DataState, Datum, HookRun, Snapshot};
 use domain::event::{Context, Deviation, Finding, Probed, Whose};
 use domain::names::Side;
+use domain::test::Tested;
 use domain::verdict::{Depth, Skip};
 use domain::{Cause, Tier, Verdict};
 use serde::Serialize;
 
-use crate::view::{BaseVerdict, End, ImagesOf, RunView, SideView, StageView, TierView, fault_of};
+use crate::side::{ImagesOf, SideView, SnapshotDeed, StageView};
+use crate::tally::Tally;
+use crate::view::{BaseVerdict, End, RunView, TierView, fault_of};
+use crate::wall::Wall;
 
 /// The version of the outcome format.
 pub const FORMAT: u32 = 1;
@@ -39,8 +44,11 @@ struct Outcome<'a> {
     started: Option<String>,
     ended: Option<String>,
     millis: u64,
+    /// None: the run did not end.
+    overhead: Option<OverheadOut>,
     state: &'static str,
     level: Option<u8>,
+    tests: Tally,
     tiers: Vec<TierOut<'a>>,
     sides: Vec<SideOut<'a>>,
     findings: &'a [Finding],
@@ -50,10 +58,21 @@ struct Outcome<'a> {
 }
 
 #[derive(Serialize)]
+struct OverheadOut {
+    #[serde(flatten)]
+    wall: Wall,
+    /// `ours_millis` of the whole, in tenths of a percent, rounded up.
+    ours_per_mille: u64,
+}
+
+#[derive(Serialize)]
 struct TierOut<'a> {
     tier: Tier,
     #[serde(flatten)]
     verdict: VerdictOut<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_state: Option<DataState>,
+    tests: Tally,
     app_millis: u64,
     our_millis: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -91,6 +110,12 @@ struct CauseOut<'a> {
     says: String,
     advice: &'a str,
     service: Option<&'a str>,
+    /// The log line that names the trouble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<&'a str>,
+    /// What was seen first; the line says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beneath: Option<Box<Self>>,
     last_lines: &'a [String],
 }
 
@@ -106,6 +131,11 @@ struct SideOut<'a> {
     our_millis: u64,
     stages: Vec<StageOut<'a>>,
     probes: Vec<ProbeOut<'a>>,
+    tests: Vec<TestOut<'a>>,
+    data: &'a [Datum],
+    counts: Vec<CountsOut<'a>>,
+    hooks: &'a [HookRun],
+    snapshots: Vec<SnapshotOut<'a>>,
     deviations: &'a [Deviation],
     images: Vec<ImagesOut<'a>>,
     logs: Vec<LogOut<'a>>,
@@ -116,6 +146,7 @@ struct SideOut<'a> {
 #[derive(Serialize)]
 struct StageOut<'a> {
     stage: &'a str,
+    tier: Option<Tier>,
     from_millis: u64,
     millis: Option<u64>,
     whose: Option<Whose>,
@@ -127,8 +158,29 @@ struct StageOut<'a> {
 #[derive(Serialize)]
 struct ProbeOut<'a> {
     stage: Option<&'a str>,
+    tier: Option<Tier>,
     #[serde(flatten)]
     probed: &'a Probed,
+}
+
+#[derive(Serialize)]
+struct TestOut<'a> {
+    stage: Option<&'a str>,
+    #[serde(flatten)]
+    tested: &'a Tested,
+}
+
+#[derive(Serialize)]
+struct CountsOut<'a> {
+    stage: &'a str,
+    counts: &'a Counts,
+}
+
+#[derive(Serialize)]
+struct SnapshotOut<'a> {
+    deed: &'static str,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
 }
 
 #[derive(Serialize)]
@@ -164,8 +216,10 @@ fn outcome(run: &RunView) -> Outcome<'_> {
             End::Open { .. } => None,
         },
         millis: run.millis(),
+        overhead: run.wall().map(|wall| OverheadOut { wall, ours_per_mille: wall.ours_per_mille() }),
         state: run.state().name(),
         level: run.level(),
+        tests: run.tally(None),
         tiers: run.tiers.iter().map(|t| tier(run, t)).collect(),
         sides: run.sides.iter().map(side).collect(),
         findings: &run.findings,
@@ -182,6 +236,8 @@ fn tier<'a>(run: &RunView, tier: &'a TierView) -> TierOut<'a> {
     TierOut {
         tier: tier.tier,
         verdict: verdict(tier.verdict.as_ref()),
+        data_state: tier.data,
+        tests: run.tally(Some(tier.tier)),
         app_millis: run.tier_millis(tier.tier, Whose::App),
         our_millis: run.tier_millis(tier.tier, Whose::Ours),
         // One judgement is the tier's own, unless it names its base.
@@ -219,6 +275,12 @@ fn cause(cause: &Cause) -> CauseOut<'_> {
         says: cause.to_string(),
         advice: crate::advice(cause),
         service: cause.service(),
+        line: if let Cause::Named { line, .. } = cause { Some(line) } else { None },
+        beneath: if let Cause::Named { beneath, .. } = cause {
+            Some(Box::new(self::cause(beneath)))
+        } else {
+            None
+        },
         last_lines: cause.last_lines(),
     }
 }
@@ -237,7 +299,22 @@ fn side(side: &SideView) -> SideOut<'_> {
         probes: side
             .probes
             .iter()
-            .map(|p| ProbeOut { stage: p.stage.as_deref(), probed: &p.probed })
+            .map(|p| ProbeOut { stage: p.stage.as_deref(), tier: p.tier, probed: &p.probed })
+            .collect(),
+        tests: side.tests.iter().map(|t| TestOut { stage: t.stage.as_deref(), tested: &t.tested }).collect(),
+        data: &side.data,
+        counts: side.counts.iter().map(|c| CountsOut { stage: &c.stage, counts: &c.counts }).collect(),
+        hooks: &side.hooks,
+        snapshots: side
+            .snapshots
+            .iter()
+            .map(|s| SnapshotOut {
+                deed: match s.deed {
+                    SnapshotDeed::Made => "made",
+                    SnapshotDeed::Restored => "restored",
+                },
+                snapshot: &s.snapshot,
+            })
             .collect(),
         deviations: &side.deviations,
         images: side
@@ -258,6 +335,7 @@ fn stage(stage: &StageView) -> StageOut<'_> {
     let ended = stage.ended.as_ref();
     StageOut {
         stage: &stage.stage,
+        tier: stage.tier,
         from_millis: stage.from_millis,
         millis: ended.map(|e| e.millis),
         whose: ended.map(|e| e.whose),

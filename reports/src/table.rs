@@ -8,23 +8,25 @@ const EVIDENCE: usize = 160;
 /// Longest recipe, revision and verdict in a column.
 const CELL: usize = 40;
 
-/// Returns a table with a heading, a line for each run, in the order given.
+/// Returns a table with a heading, a line for each run, in the order given. `ours` is our overhead: the wall time in
+/// which nobody but us was at work, and its part of the whole.
 pub fn table(runs: &[RunView]) -> String {
-    let mut rows = vec![["recipe", "rev", "verdict", "time", "evidence"].map(str::to_owned)];
+    let mut rows = vec![["recipe", "rev", "verdict", "time", "ours", "evidence"].map(str::to_owned)];
     for run in runs {
         rows.push([
             one_line(run.recipe(), CELL),
             one_line(run.rev(), CELL),
             run.verdict_words(),
             span_column(run.millis()),
+            run.wall().map(|wall| wall.overhead()).unwrap_or_default(),
             evidence(run, EVIDENCE),
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let [recipe, rev, verdict, time] = [0, 1, 2, 3].map(width);
+    let [recipe, rev, verdict, time, ours] = [0, 1, 2, 3, 4].map(width);
     let mut out = String::new();
-    for [a, b, c, d, e] in &rows {
-        let line = format!("{a:recipe$}  {b:rev$}  {c:verdict$}  {d:>time$}  {e}");
+    for [a, b, c, d, e, f] in &rows {
+        let line = format!("{a:recipe$}  {b:rev$}  {c:verdict$}  {d:>time$}  {e:>ours$}  {f}");
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -39,7 +41,11 @@ pub(crate) fn evidence(run: &RunView, most: usize) -> String {
         (State::NotJudged, None) => "a tier was begun and has no verdict".to_owned(),
         (State::NothingJudged, None) => "every tier was skipped".to_owned(),
         (State::Failed | State::Superficial | State::Passed, None) => {
-            run.level().map(|level| format!("level {level}")).unwrap_or_default()
+            let level = run.level().map(|level| format!("level {level}")).unwrap_or_default();
+            match run.tally(None) {
+                none if none.all() == 0 => level,
+                tests => format!("{level}, {}", tests.words()),
+            }
         }
     };
     let left = run.left();

@@ -88,6 +88,23 @@ pub(crate) fn span_column(millis: u64) -> String {
     if seconds >= 3600 { span(millis) } else { format!("{}m{:02}s", seconds / 60, seconds % 60) }
 }
 
+/// Returns a number of bytes for people: `512 B`, `1.4 kB`, `23.0 MB`, in powers of 1000.
+///
+/// ```
+/// assert_eq!([512, 1_449, 23_000_000].map(reports::bytes), ["512 B", "1.4 kB", "23.0 MB"]);
+/// ```
+pub fn bytes(n: u64) -> String {
+    let (mut unit, mut names) = (1, ["kB", "MB", "GB", "TB", "PB", "EB"].iter());
+    let mut name = "B";
+    while n / unit >= 1000
+        && let Some(next) = names.next()
+    {
+        unit *= 1000;
+        name = next;
+    }
+    if unit == 1 { format!("{n} B") } else { format!("{}.{} {name}", n / unit, n % unit / (unit / 10)) }
+}
+
 /// `1 run`, `2 runs`.
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::cause::{Cause, Fault, Vantage};
-use domain::event::{Context, Deviation, Finding, Probed, Severity, Subject, Whose};
-use domain::names::{RunId, Side};
+use domain::data::{DataState, HookMoment, Source};
+use domain::event::{Context, Finding, Severity, Subject, Whose};
+use domain::names::RunId;
 use domain::verdict::Depth;
 use domain::{Tier, Verdict};
 
 use crate::log::Garbled;
+use crate::side::{KeptFile, Share, SideView};
+use crate::tally::Tally;
+use crate::text::one_line;
+use crate::wall::{Wall, wall};
 
 /// A run, folded from its events. Any part may be missing: a log can be cut anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub struct TierView {
     pub verdict: Option<Verdict>,
     /// One entry for each judgement in the log.
     pub each: Vec<BaseVerdict>,
+    /// After a failure, what is known of the data (CC-081): of the judgement that stands.
+    pub data: Option<DataState>,
 }
 
 /// A tier's verdict for one base.
@@ -78,82 +85,7 @@ pub struct TierView {
 pub struct BaseVerdict {
     pub base: Option<String>,
     pub verdict: Verdict,
-}
-
-/// One stack of the run and all that happened on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SideView {
-    pub side: Side,
-    pub nth: usize,
-    /// Tier, stack and domain are unknown when the line that named them is lost.
-    pub tier: Option<Tier>,
-    pub stack: String,
-    pub domain: String,
-    /// Release from which it upgrades.
-    pub base: Option<String>,
-    pub stages: Vec<StageView>,
-    pub probes: Vec<ProbeView>,
-    pub deviations: Vec<Deviation>,
-    /// In the order in which they were resolved.
-    pub images: Vec<ImagesOf>,
-    pub logs: Vec<KeptLog>,
-    pub cleared: Option<Cleared>,
-}
-
-/// One stage on the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageView {
-    pub stage: String,
-    /// Milliseconds from the start of the run.
-    pub from_millis: u64,
-    /// None: the log ends while it was at work.
-    pub ended: Option<StageEnd>,
-}
-
-/// How a stage ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageEnd {
-    pub millis: u64,
-    pub whose: Whose,
-    pub ok: bool,
-    pub detail: String,
-    pub facts: BTreeMap<String, String>,
-}
-
-/// One answer of a probe, with the stage in which it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeView {
-    pub stage: Option<String>,
-    pub probed: Probed,
-}
-
-/// The images of one release.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImagesOf {
-    pub release: String,
-    /// Service to image reference with digest.
-    pub images: BTreeMap<String, String>,
-}
-
-/// Log text that was kept as evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptLog {
-    pub service: String,
-    /// Path within the run's folder.
-    pub file: String,
-    pub lines: u64,
-    /// Whether the text is only a part of what was said.
-    pub cut: bool,
-}
-
-/// The proof that a side was cleared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cleared {
-    /// Milliseconds from the start of the run.
-    pub from_millis: u64,
-    pub millis: u64,
-    /// Empty is the proof.
-    pub left: Vec<String>,
+    pub data: Option<DataState>,
 }
 
 /// A warning: never a cause.
@@ -174,6 +106,8 @@ pub struct Trouble {
     pub lost: u64,
     /// Events of another run in the same log; they were left out.
     pub foreign: u64,
+    /// Files that events name and that are not in the run's folder; they are not read and not linked.
+    pub outside: Vec<String>,
     /// Where the log says two things at once; the worse one was taken (law 1).
     pub contradictions: Vec<String>,
 }
@@ -181,7 +115,7 @@ pub struct Trouble {
 impl Trouble {
     /// Returns a sentence for each trouble; empty for a sound log.
     pub fn sentences(&self) -> Vec<String> {
-        let Self { unknown, garbled, newer_format, lost, foreign, contradictions } = self;
+        let Self { unknown, garbled, newer_format, lost, foreign, outside, contradictions } = self;
         let mut said = Vec::new();
         if let Some(version) = newer_format {
             said.push(format!("the log was written in format {version}, newer than this Simmer knows"));
@@ -197,6 +131,12 @@ impl Trouble {
         }
         if *foreign > 0 {
             said.push(format!("{foreign} events of another run were left out"));
+        }
+        for file in outside {
+            let file = one_line(file, 120);
+            said.push(format!(
+                "an event names the file `{file}`, which is not in the run's folder: it is not read"
+            ));
         }
         said.extend(contradictions.iter().cloned());
         said
@@ -351,38 +291,56 @@ impl RunView {
         }
     }
 
-    /// Returns the milliseconds of a tier's stages, told apart by whose they were. Stages that have no end
-    /// do not count.
+    /// Returns the milliseconds of a tier's stages, told apart by whose they were: soaking and clearing are
+    /// ours. Stages that have no end do not count.
     pub fn tier_millis(&self, tier: Tier, whose: Whose) -> u64 {
-        saturating_sum(self.sides.iter().filter(|s| s.tier == Some(tier)).map(|s| s.millis(whose)))
+        saturating_sum(self.sides.iter().map(|s| s.tier_millis(tier, whose)))
     }
-}
 
-impl SideView {
-    /// Returns the milliseconds of the side's ended stages of one kind. Clearing is ours.
-    pub fn millis(&self, of: Whose) -> u64 {
-        let stages = self.stages.iter().filter_map(|s| s.ended.as_ref());
-        let staged = saturating_sum(stages.filter(|e| e.whose == of).map(|e| e.millis));
-        let told_as_stage = self.stages.iter().any(|s| s.stage == "clear");
-        match (&self.cleared, of) {
-            (Some(cleared), Whose::Ours) if !told_as_stage => staged.saturating_add(cleared.millis),
-            _ => staged,
+    /// Returns the milliseconds of a tier's stages of one share.
+    pub fn tier_share(&self, tier: Tier, of: Share) -> u64 {
+        saturating_sum(self.sides.iter().map(|s| s.share_millis(of, Some(tier))))
+    }
+
+    /// Returns what became of the run's wall time; None while the run has no end.
+    pub fn wall(&self) -> Option<Wall> {
+        match self.end {
+            End::Ended { millis, .. } => Some(wall(&self.sides, millis)),
+            End::Open { .. } => None,
         }
     }
 
-    /// Returns the probes that count: the last answer of each question in each stage.
-    pub fn last_probes(&self) -> Vec<&ProbeView> {
-        let same = |a: &ProbeView, b: &ProbeView| {
-            a.stage == b.stage && a.probed.from == b.probed.from && a.probed.url == b.probed.url
-        };
-        let later = |n: usize| &self.probes[n + 1..];
-        self.probes
-            .iter()
-            .enumerate()
-            .filter(|(n, probe)| !later(*n).iter().any(|other| same(other, probe)))
-            .map(|(_, probe)| probe)
-            .collect()
+    /// Returns the counts of the tests of one tier, or of all (CC-053).
+    pub fn tally(&self, tier: Option<Tier>) -> Tally {
+        let tests = self.sides.iter().flat_map(|s| &s.tests);
+        Tally::of(tests.map(|t| &t.tested).filter(|t| tier.is_none_or(|tier| t.tier == tier)))
     }
+
+    /// Returns every file that the events name and that lies in the run's folder, each once: logs, and the output
+    /// of tests and hooks. A name that would lead out of the folder is left out, whoever wrote it.
+    pub fn kept_files(&self) -> Vec<KeptFile<'_>> {
+        let mut files: Vec<KeptFile<'_>> = Vec::new();
+        for file in self.sides.iter().flat_map(SideView::kept_files) {
+            if is_inside(file.file) && !files.iter().any(|known| known.file == file.file) {
+                files.push(file);
+            }
+        }
+        files
+    }
+}
+
+/// Returns whether a path from an event stays in the run's folder: relative, without `..`, `.` or an empty part, a
+/// backslash or a control character.
+///
+/// ```
+/// assert!(reports::is_inside("logs/a-app.log"));
+/// for out in ["../../etc/passwd", "/etc/passwd", "logs/../../x", "C:\\x", "a//b", "a/./b", "", "a\0b"] {
+///     assert!(!reports::is_inside(out), "{out}");
+/// }
+/// ```
+pub fn is_inside(path: &str) -> bool {
+    !path.chars().any(|c| c.is_control() || c == '\\')
+        && path.split('/').all(|part| !["", ".", ".."].contains(&part))
 }
 
 /// Returns whose fault it is, with the two causes told apart that speak of something else than the target.
@@ -405,6 +363,23 @@ pub(crate) fn vantage(from: Vantage) -> &'static str {
     match from {
         Vantage::Inside => "inside",
         Vantage::Outside => "outside",
+    }
+}
+
+/// How a run says who brought a test or a datum (CC-034).
+pub(crate) fn source(source: Source) -> &'static str {
+    match source {
+        Source::Generic => "generic",
+        Source::Overlay => "overlay",
+        Source::Recipe => "recipe",
+    }
+}
+
+/// The tier in which a hook of the labels runs.
+pub(crate) fn tier_of_hook(moment: HookMoment) -> Tier {
+    match moment {
+        HookMoment::BeforeBackup | HookMoment::AfterBackup => Tier::Backup,
+        HookMoment::BeforeRestore | HookMoment::AfterRestore => Tier::Restore,
     }
 }
 

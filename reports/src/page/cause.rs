@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::kept::LogText;
 use super::{Logs, shape};
+use crate::side::SideView;
 use crate::text::cut;
 use crate::view::RunView;
 use crate::{advice, whose};
@@ -27,6 +28,13 @@ pub(super) struct Card {
     turn: &'static str,
     advice: String,
     pub lines: Vec<Evidence>,
+    /// The log line that names the trouble, and who said it.
+    pub quoted: Option<Evidence>,
+    by: String,
+    /// What was seen first, where a log line says more.
+    beneath: Option<String>,
+    /// What is known of the data after the failure.
+    data: Option<String>,
     ladder: Vec<Rundle>,
     /// Anchor of the log in which the evidence stands.
     log: Option<String>,
@@ -60,7 +68,17 @@ pub(super) fn card(
         Vec::new()
     };
     let lines = evidence(run, logs, shown, tier, cause);
-    let log = lines.iter().find_map(|l| l.anchor.as_deref()?.split_once("-L")).map(|(id, _)| id.to_owned());
+    let (quoted, by, beneath) = if let Cause::Named { line, service, beneath, .. } = cause {
+        let quoted = quoted(run, logs, shown, tier, cause, line);
+        (Some(quoted), service.clone(), Some(cut(&beneath.to_string(), SAYS)))
+    } else {
+        (None, String::new(), None)
+    };
+    let log = quoted
+        .iter()
+        .chain(&lines)
+        .find_map(|l| l.anchor.as_deref()?.split_once("-L"))
+        .map(|(id, _)| id.to_owned());
     Card {
         tier: tier.name(),
         shape: shape(Some(verdict)),
@@ -70,26 +88,41 @@ pub(super) fn card(
         turn: whose(cause),
         advice: advice(cause).to_owned(),
         lines,
+        quoted,
+        by,
+        beneath,
+        data: run.tier(tier).and_then(|t| t.data).map(|data| data.to_string()),
         ladder,
         log,
     }
 }
 
-/// Finds each line of evidence in the tier's kept logs, from the end backwards, so that links point at the
-/// last time it was said.
+/// The kept texts in which evidence of a tier may stand: the logs of the service that the cause speaks of, and what
+/// tests and hooks said.
+fn texts<'a, 'b>(
+    run: &'a RunView,
+    logs: &'a Logs,
+    shown: &'a [LogText<'b>],
+    tier: Tier,
+    cause: &'a Cause,
+) -> impl Iterator<Item = (&'a LogText<'b>, &'a String)> {
+    let files = run.sides.iter().filter(move |s| s.carries(tier)).flat_map(SideView::kept_files);
+    // What a test or a hook printed belongs to no service.
+    let of_service =
+        move |of: Option<&str>| of.is_none() || cause.service().is_none_or(|s| s.is_empty() || Some(s) == of);
+    files.filter_map(move |kept| {
+        let log = shown.iter().find(|l| l.file == kept.file).filter(|l| of_service(l.service))?;
+        Some((log, logs.get(kept.file)?))
+    })
+}
+
+/// Finds each line of evidence in the tier's kept texts, from the end backwards, so that links point at the last
+/// time it was said.
 fn evidence(run: &RunView, logs: &Logs, shown: &[LogText<'_>], tier: Tier, cause: &Cause) -> Vec<Evidence> {
-    let files = run
-        .sides
-        .iter()
-        .filter(|s| s.tier == Some(tier))
-        .flat_map(|s| &s.logs)
-        .filter(|l| cause.service().is_none_or(|service| service == l.service))
-        .map(|l| l.file.as_str());
-    let best = files
-        .filter_map(|file| {
-            let log = shown.iter().find(|l| l.file == file)?;
+    let best = texts(run, logs, shown, tier, cause)
+        .filter_map(|(log, text)| {
             let first = log.lines.first()?.n;
-            let anchors = places(logs.get(file)?, cause.last_lines());
+            let anchors = places(text, cause.last_lines());
             let anchors: Vec<Option<String>> = anchors
                 .into_iter()
                 .map(|n| n.filter(|n| *n >= first).map(|n| format!("{}-L{n}", log.id)))
@@ -106,6 +139,31 @@ fn evidence(run: &RunView, logs: &Logs, shown: &[LogText<'_>], tier: Tier, cause
         .iter()
         .map(|text| Evidence { text: shown(text), anchor: anchors.next().flatten() })
         .collect()
+}
+
+/// The line that names a trouble, with its place: the last line that is it, else the last that holds it.
+fn quoted(
+    run: &RunView,
+    logs: &Logs,
+    shown: &[LogText<'_>],
+    tier: Tier,
+    cause: &Cause,
+    line: &str,
+) -> Evidence {
+    let wanted = line.trim();
+    let find = |is: fn(&str, &str) -> bool| {
+        texts(run, logs, shown, tier, cause).find_map(|(log, text)| {
+            let first = log.lines.first()?.n;
+            let at = text.lines().collect::<Vec<_>>().iter().rposition(|said| is(said.trim(), wanted))? + 1;
+            (at >= first).then(|| format!("{}-L{at}", log.id))
+        })
+    };
+    let anchor = if wanted.is_empty() {
+        None
+    } else {
+        find(|said, wanted| said == wanted).or_else(|| find(|said, wanted| said.contains(wanted)))
+    };
+    Evidence { text: cut(line, EVIDENCE_WIDTH), anchor }
 }
 
 /// Numbers of the lines in the log, counted from 1.

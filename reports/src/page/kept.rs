@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Logs, link};
+use crate::side::ImagesOf;
 use crate::text::{count, cut};
-use crate::view::{ImagesOf, RunView};
+use crate::view::RunView;
 
 /// Most lines of a log in the page, the last ones; the file beside it has them all.
 const LOG_LINES: usize = 4000;
@@ -33,6 +34,9 @@ pub(super) struct LogText<'a> {
     pub id: String,
     title: String,
     pub file: &'a str,
+    /// The service of a log; None for the output of a test or hook.
+    #[serde(skip)]
+    pub service: Option<&'a str>,
     href: Option<String>,
     note: String,
     pub open: bool,
@@ -83,14 +87,16 @@ fn split_digest(reference: &str) -> (&str, Option<&str>) {
 }
 
 pub(super) fn log_texts<'a>(run: &'a RunView, logs: &Logs) -> Vec<LogText<'a>> {
-    let kept = run.sides.iter().flat_map(|side| side.logs.iter().map(move |log| (side, log)));
-    kept.zip(1..)
-        .map(|((side, log), n)| {
-            let text = logs.get(&log.file).map(String::as_str);
+    run.kept_files()
+        .into_iter()
+        .zip(1..)
+        .map(|(kept, n)| {
+            let text = logs.get(kept.file).map(String::as_str);
             let all: Vec<&str> = text.unwrap_or_default().lines().collect();
             let from = all.len().saturating_sub(LOG_LINES);
-            let mut notes = vec![count(usize::try_from(log.lines).unwrap_or(usize::MAX), "line", "lines")];
-            if log.cut {
+            let told = kept.lines.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+            let mut notes = vec![count(told.unwrap_or(all.len()), "line", "lines")];
+            if kept.cut {
                 notes.push("cut when it was kept".to_owned());
             }
             if from > 0 {
@@ -101,9 +107,10 @@ pub(super) fn log_texts<'a>(run: &'a RunView, logs: &Logs) -> Vec<LogText<'a>> {
             }
             LogText {
                 id: format!("log{n}"),
-                title: format!("{} {}", side.side, log.service),
-                file: &log.file,
-                href: link(&log.file),
+                title: kept.title,
+                file: kept.file,
+                service: kept.service,
+                href: link(kept.file),
                 note: notes.join(" · "),
                 open: false,
                 lines: all[from..]

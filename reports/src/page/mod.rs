@@ -1,8 +1,11 @@
-//! Static pages: no script, no asset from elsewhere, everything escaped in one place.
+//! Static pages: no asset from elsewhere, everything escaped in one place. All of them work without the one script,
+//! which filters log lines and says how old things are; the page's own policy lets no other script run.
 
 mod cause;
 mod index;
 mod kept;
+mod manifest;
+mod proof;
 mod run;
 mod timeline;
 
@@ -19,43 +22,54 @@ use serde::Serialize;
 use crate::text::plain;
 use crate::view::{RunView, State};
 
-/// Log texts by the file name that the events gave them.
+/// Texts of the run's folder by the name that the events gave them: logs, output of tests and hooks; and what the run
+/// was made with under [`MANIFEST`].
 pub type Logs = BTreeMap<String, String>;
 
-const TEMPLATES: [(&str, &str); 5] = [
+/// The name under which a run's folder, and [`Logs`], hold what the run was made with.
+pub const MANIFEST: &str = "manifest.json";
+
+const TEMPLATES: [(&str, &str); 8] = [
     ("style.css", include_str!("../../templates/style.css")),
+    ("page.js", include_str!("../../templates/page.js")),
+    ("time.html", include_str!("../../templates/time.html")),
+    ("proof.html", include_str!("../../templates/proof.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("base.html", include_str!("../../templates/base.html")),
     ("run.html", include_str!("../../templates/run.html")),
     ("index.html", include_str!("../../templates/index.html")),
 ];
 
-static ENVIRONMENT: LazyLock<Environment<'static>> =
-    LazyLock::new(|| {
-        let mut env = Environment::new();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        env.set_syntax(syntax.expect("the usual delimiters do not clash"));
-        env.set_auto_escape_callback(|name| {
-            if name.ends_with(".css") { AutoEscape::None } else { AutoEscape::Html }
-        });
-        // The one door of all text: control and direction characters are made visible before escaping, and a
-        // value that is missing stops the page.
-        env.set_formatter(|out, state, value| {
-            if value.is_undefined() || value.is_none() {
-                return Err(Error::new(ErrorKind::UndefinedError, "a value without text reached the page"));
-            }
-            match value.as_str() {
-                Some(text) if !value.is_safe() => out.write_str(&escape(&plain(text))).map_err(Error::from),
-                _ => minijinja::escape_formatter(out, state, value),
-            }
-        });
-        env.add_filter("ticked", |text: &str| Value::from_safe_string(ticked(text)));
-        for (name, source) in TEMPLATES {
-            env.add_template(name, source).expect("the embedded templates parse: a test renders each");
-        }
-        env
+/// SHA-256 of `page.js` in base64, without its last new line: the only script that the pages' policy lets run. A test
+/// says which it has to be.
+const SCRIPT_HASH: &str = "TsBzTWsl1RketUIckJx7TB50IJhOjprKdH+bqq7U5r0=";
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    env.set_syntax(syntax.expect("the usual delimiters do not clash"));
+    env.set_auto_escape_callback(|name| {
+        if name.ends_with(".css") || name.ends_with(".js") { AutoEscape::None } else { AutoEscape::Html }
     });
+    // The one door of all text: control and direction characters are made visible before escaping, and a
+    // value that is missing stops the page.
+    env.set_formatter(|out, state, value| {
+        if value.is_undefined() || value.is_none() {
+            return Err(Error::new(ErrorKind::UndefinedError, "a value without text reached the page"));
+        }
+        match value.as_str() {
+            Some(text) if !value.is_safe() => out.write_str(&escape(&plain(text))).map_err(Error::from),
+            _ => minijinja::escape_formatter(out, state, value),
+        }
+    });
+    env.add_global("script_hash", SCRIPT_HASH);
+    env.add_filter("ticked", |text: &str| Value::from_safe_string(ticked(text)));
+    for (name, source) in TEMPLATES {
+        env.add_template(name, source).expect("the embedded templates parse: a test renders each");
+    }
+    env
+});
 
 fn render(template: &str, page: impl Serialize) -> String {
     let template = ENVIRONMENT.get_template(template).expect("the template is embedded");
@@ -143,7 +157,7 @@ fn escape(text: &str) -> String {
 
 /// A path for a link: only from here downwards, with every other character encoded.
 fn link(path: &str) -> Option<String> {
-    if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
+    if !crate::is_inside(path) {
         return None;
     }
     let mut out = "./".to_owned();

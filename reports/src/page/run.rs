@@ -1,16 +1,20 @@
 //! What the page of one run shows, as text and shapes.
 
-use domain::event::Whose;
 use domain::{Cause, Tier, Verdict};
 use serde::Serialize;
 
 use super::cause::{Card, Rundle, card, ladder};
 use super::kept::{LogText, ServiceImages, images, log_texts};
+use super::manifest::{Setting, settings};
+use super::proof::{
+    CountTable, DataTable, HookRow, SnapshotRow, TestGroup, counts, data, hooks, snapshots, tests,
+};
 use super::timeline::{Timeline, timeline};
-use super::{Logs, shape, state_shape, word};
+use super::{Logs, MANIFEST, shape, state_shape, word};
+use crate::side::{ProbeView, Share, SideView};
 use crate::table::last_stage;
 use crate::text::span;
-use crate::view::{End, ProbeView, RunView, SideView, State, severity, short, vantage};
+use crate::view::{End, RunView, State, severity, short, vantage};
 use crate::whose;
 
 #[derive(Serialize)]
@@ -31,6 +35,15 @@ pub(super) struct Page<'a> {
     tiers: Vec<TierTile>,
     meta: Vec<(&'static str, String)>,
     timeline: Timeline,
+    tests: Vec<TestGroup>,
+    /// Of all tests: `12 tests: 0 failed, 1 skipped, 11 passed`.
+    tally: Option<String>,
+    data: Vec<DataTable>,
+    counts: Vec<CountTable>,
+    hooks: Vec<HookRow>,
+    snapshots: Vec<SnapshotRow>,
+    manifest: Option<Vec<Setting>>,
+    jumps: Vec<(&'static str, &'static str)>,
     probes: Vec<ProbeRow<'a>>,
     findings: Vec<FindingRow<'a>>,
     deviations: Vec<(&'a str, &'a str)>,
@@ -52,8 +65,10 @@ struct TierTile {
     shape: &'static str,
     word: &'static str,
     why: String,
-    app: Option<String>,
-    ours: Option<String>,
+    /// `app 9.5 s · soak 5.0 s · ours 1.2 s`
+    times: String,
+    tests: Option<String>,
+    data: Option<String>,
     bases: Vec<BaseTile>,
 }
 
@@ -112,7 +127,16 @@ pub(super) fn model<'a>(run: &'a RunView, logs: &'a Logs) -> Page<'a> {
             }
         }
     }
-    Page {
+    let manifest = logs.get(MANIFEST).map(|text| settings(text));
+    let mut page = Page {
+        tests: tests(run, &logs_shown),
+        tally: Some(run.tally(None)).filter(|t| t.all() > 0).map(|t| t.words()),
+        data: data(run),
+        counts: counts(run),
+        hooks: hooks(run, &logs_shown),
+        snapshots: snapshots(run),
+        manifest,
+        jumps: Vec::new(),
         title: format!("{} {}: {}", run.recipe(), run.rev(), run.verdict_words()),
         shape: state_shape(state),
         recipe: run.recipe(),
@@ -149,6 +173,27 @@ pub(super) fn model<'a>(run: &'a RunView, logs: &'a Logs) -> Page<'a> {
             .collect(),
         logs: logs_shown,
         trouble: run.trouble.sentences(),
+    };
+    page.jumps = page.jumps();
+    page
+}
+
+impl Page<'_> {
+    /// The sections that are there, for the line of links on top.
+    fn jumps(&self) -> Vec<(&'static str, &'static str)> {
+        let all = [
+            (!self.tiers.is_empty(), "tiers", "Tiers"),
+            (!self.tests.is_empty(), "tests", "Tests"),
+            (!self.data.is_empty() || !self.counts.is_empty(), "data", "Data"),
+            (!self.hooks.is_empty() || !self.snapshots.is_empty(), "backup", "Backup"),
+            (!self.timeline.is_empty(), "time", "Time"),
+            (!self.probes.is_empty(), "probes", "Probes"),
+            (!self.findings.is_empty(), "lint", "Lint"),
+            (!self.images.is_empty(), "images", "Images"),
+            (self.manifest.is_some(), "manifest", "Manifest"),
+            (!self.logs.is_empty(), "logs", "Logs"),
+        ];
+        all.into_iter().filter(|(there, _, _)| *there).map(|(_, id, word)| (id, word)).collect()
     }
 }
 
@@ -200,6 +245,9 @@ fn meta(run: &RunView) -> Vec<(&'static str, String)> {
         meta.push(("started", start.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
     }
     meta.push(("took", span(run.millis())));
+    if let Some(wall) = run.wall() {
+        meta.push(("overhead of ours", wall.overhead()));
+    }
     if let Some(start) = &run.start {
         meta.push(("asked", crate::view::context(start.context).to_owned()));
         meta.push(("engine", start.engine.clone()));
@@ -213,7 +261,11 @@ fn meta(run: &RunView) -> Vec<(&'static str, String)> {
 
 fn tile(run: &RunView, tier: Tier) -> Option<TierTile> {
     let view = run.tier(tier)?;
-    let time = |whose| Some(run.tier_millis(tier, whose)).filter(|ms| *ms > 0).map(span);
+    let times = [("app", Share::App), ("soak", Share::Soak), ("clear", Share::Clear), ("ours", Share::Ours)]
+        .map(|(word, of)| (word, run.tier_share(tier, of)))
+        .into_iter()
+        .filter(|(_, millis)| *millis > 0)
+        .map(|(word, millis)| format!("{word} {}", span(millis)));
     Some(TierTile {
         name: tier.name(),
         shape: shape(view.verdict.as_ref()),
@@ -223,8 +275,9 @@ fn tile(run: &RunView, tier: Tier) -> Option<TierTile> {
             0 | 1 => view.verdict.as_ref().map(why).unwrap_or_default(),
             _ => String::new(),
         },
-        app: time(Whose::App),
-        ours: time(Whose::Ours),
+        times: times.collect::<Vec<_>>().join(" · "),
+        tests: Some(run.tally(Some(tier))).filter(|t| t.all() > 0).map(|t| t.words()),
+        data: view.data.map(|data| data.to_string()),
         bases: match view.each.as_slice() {
             [] | [_] => Vec::new(),
             several => several
@@ -249,7 +302,7 @@ fn why(verdict: &Verdict) -> String {
 }
 
 fn probe<'a>(side: &'a SideView, probe: &'a ProbeView) -> ProbeRow<'a> {
-    let ProbeView { stage, probed } = probe;
+    let ProbeView { stage, tier: _, probed } = probe;
     let stage = stage.as_deref().unwrap_or("probe");
     ProbeRow {
         stage: match &side.base {

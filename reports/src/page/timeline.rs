@@ -1,10 +1,12 @@
 //! Stages on one axis: what the app took and what we took, told apart.
 
-use domain::event::Whose;
+use domain::Tier;
 use serde::Serialize;
 
+use crate::side::{Share, SideView, StageView, share};
 use crate::text::span;
-use crate::view::{RunView, SideView, StageView};
+use crate::view::RunView;
+use crate::wall::{Wall, per_mille};
 
 /// Steps of the axis in milliseconds; the first that gives at most five ticks is taken.
 const STEPS: [u64; 19] = [
@@ -15,8 +17,35 @@ const STEPS: [u64; 19] = [
 /// The whole timeline.
 #[derive(Serialize)]
 pub(super) struct Timeline {
-    pub ticks: Vec<Tick>,
-    pub sides: Vec<Lane>,
+    ticks: Vec<Tick>,
+    sides: Vec<Lane>,
+    /// What became of the wall time; None while the run has no end.
+    wall: Option<WallBar>,
+}
+
+impl Timeline {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sides.is_empty()
+    }
+}
+
+/// The wall time as one bar.
+#[derive(Serialize)]
+struct WallBar {
+    /// `1.1 s, 2.4 %`.
+    overhead: String,
+    all: String,
+    parts: Vec<WallPart>,
+}
+
+#[derive(Serialize)]
+struct WallPart {
+    class: &'static str,
+    word: &'static str,
+    time: String,
+    percent: String,
+    /// Percent of the bar.
+    width: String,
 }
 
 #[derive(Serialize)]
@@ -32,11 +61,7 @@ pub(super) struct Lane {
     title: String,
     stack: String,
     domain: String,
-    app: String,
-    ours: String,
-    /// Shares of the ended stages' time in percent, as text.
-    app_share: String,
-    ours_share: String,
+    sums: Vec<(&'static str, String)>,
     rows: Vec<Row>,
     /// What clearing left, or None where it is not known.
     cleared: Option<&'static str>,
@@ -44,10 +69,12 @@ pub(super) struct Lane {
 
 #[derive(Serialize)]
 pub(super) struct Row {
+    /// The tier that begins here, where one stack carries several.
+    tier: Option<&'static str>,
     stage: String,
     left: String,
     width: String,
-    /// `app`, `ours` or `open`: the class of the bar and, in words, its title.
+    /// `app`, `soak`, `clear`, `ours` or `open`: the class of the bar and, in words, its title.
     whose: &'static str,
     whose_word: &'static str,
     ok: bool,
@@ -65,7 +92,43 @@ pub(super) fn timeline(run: &RunView) -> Timeline {
         stages.chain(side.cleared.as_ref().map(|c| c.from_millis.saturating_add(c.millis)))
     });
     let total = ends.chain([run.millis(), 1]).max().unwrap_or(1);
-    Timeline { ticks: ticks(total), sides: run.sides.iter().map(|side| lane(side, total)).collect() }
+    Timeline {
+        ticks: ticks(total),
+        sides: run.sides.iter().map(|side| lane(side, total)).collect(),
+        wall: run.wall().map(wall_bar),
+    }
+}
+
+fn wall_bar(wall: Wall) -> WallBar {
+    let all = wall.all();
+    let part = |of: Share, millis: u64| {
+        let (class, word) = look(of);
+        let percent_of = u64::try_from(u128::from(millis) * 1000 / u128::from(all.max(1))).unwrap_or(1000);
+        // Ours is rounded up, as everywhere.
+        let percent_of = if of == Share::Ours { wall.ours_per_mille() } else { percent_of };
+        let percent_of = per_mille(percent_of);
+        WallPart { class, word, time: span(millis), percent: percent_of, width: percent(millis, all) }
+    };
+    WallBar {
+        overhead: wall.overhead(),
+        all: span(all),
+        parts: vec![
+            part(Share::App, wall.app_millis),
+            part(Share::Soak, wall.soak_millis),
+            part(Share::Clear, wall.clear_millis),
+            part(Share::Ours, wall.ours_millis),
+        ],
+    }
+}
+
+/// Class and words of a share of the time.
+fn look(of: Share) -> (&'static str, &'static str) {
+    match of {
+        Share::App => ("app", "the app or the engine"),
+        Share::Soak => ("soak", "chosen waiting (soak)"),
+        Share::Clear => ("clear", "clearing"),
+        Share::Ours => ("ours", "overhead of ours"),
+    }
 }
 
 fn ticks(total: u64) -> Vec<Tick> {
@@ -84,21 +147,40 @@ fn axis_label(millis: u64) -> String {
 }
 
 fn lane(side: &SideView, total: u64) -> Lane {
-    let what = match (side.tier, &side.base) {
-        (Some(tier), Some(base)) => format!("{tier} from {base}"),
-        (Some(tier), None) => tier.to_string(),
-        (None, _) => "tier unknown".to_owned(),
+    let mut tiers: Vec<Tier> = Vec::new();
+    for tier in side.tier.into_iter().chain(side.stages.iter().filter_map(|s| s.tier)) {
+        if !tiers.contains(&tier) {
+            tiers.push(tier);
+        }
+    }
+    let named: Vec<&str> = tiers.iter().map(|t| t.name()).collect();
+    let what = match (named.as_slice(), &side.base) {
+        ([], _) => "tier unknown".to_owned(),
+        ([first, rest @ ..], Some(base)) => {
+            let from = format!("{first} from {base}");
+            [&[from.as_str()], rest].concat().join(", ")
+        }
+        (named, None) => named.join(", "),
     };
     let mut rows: Vec<Row> = side.stages.iter().map(|stage| row(stage, total)).collect();
+    if tiers.len() > 1 {
+        let mut before = None;
+        for (row, stage) in rows.iter_mut().zip(&side.stages) {
+            row.tier = stage.tier.filter(|tier| before != Some(*tier)).map(Tier::name);
+            before = stage.tier.or(before);
+        }
+    }
     if let Some(cleared) = &side.cleared
         && !side.stages.iter().any(|s| s.stage == "clear")
     {
+        let (whose, whose_word) = look(Share::Clear);
         rows.push(Row {
+            tier: None,
             stage: "clear".to_owned(),
             left: percent(cleared.from_millis, total),
             width: percent(cleared.millis, total),
-            whose: "ours",
-            whose_word: "ours",
+            whose,
+            whose_word,
             ok: cleared.left.is_empty(),
             time: span(cleared.millis),
             detail: match cleared.left.as_slice() {
@@ -108,16 +190,16 @@ fn lane(side: &SideView, total: u64) -> Lane {
             facts: Vec::new(),
         });
     }
-    let (app, ours) = (side.millis(Whose::App), side.millis(Whose::Ours));
-    let both = app.saturating_add(ours).max(1);
+    let sums = [("app", Share::App), ("soak", Share::Soak), ("clear", Share::Clear), ("ours", Share::Ours)]
+        .into_iter()
+        .filter(|(_, of)| side.share_millis(*of, None) > 0 || matches!(of, Share::App | Share::Ours))
+        .map(|(word, of)| (word, span(side.share_millis(of, None))))
+        .collect();
     Lane {
-        title: format!("{} · {what}", side.side),
+        title: format!("{} · {what}", side.label()),
         stack: side.stack.clone(),
         domain: side.domain.clone(),
-        app: span(app),
-        ours: span(ours),
-        app_share: percent(app, both),
-        ours_share: percent(ours, both),
+        sums,
         rows,
         cleared: side.cleared.as_ref().map(|c| if c.left.is_empty() { "clean" } else { "left" }),
     }
@@ -127,11 +209,9 @@ fn row(stage: &StageView, total: u64) -> Row {
     let left = percent(stage.from_millis, total);
     match &stage.ended {
         Some(ended) => {
-            let (whose, whose_word) = match ended.whose {
-                Whose::App => ("app", "the app or the engine"),
-                Whose::Ours => ("ours", "ours"),
-            };
+            let (whose, whose_word) = look(share(&stage.stage, ended.whose));
             Row {
+                tier: None,
                 stage: stage.stage.clone(),
                 left,
                 width: percent(ended.millis, total),
@@ -144,6 +224,7 @@ fn row(stage: &StageView, total: u64) -> Row {
             }
         }
         None => Row {
+            tier: None,
             stage: stage.stage.clone(),
             left,
             width: percent(total.saturating_sub(stage.from_millis), total),

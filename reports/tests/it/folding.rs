@@ -1,6 +1,7 @@
 //! What a view holds, of sound logs and of damaged ones.
 
 use domain::event::Whose;
+use domain::names::Side;
 use domain::verdict::Depth;
 use domain::{Cause, Tier, Verdict, What};
 use reports::{End, State, fold, read};
@@ -25,6 +26,9 @@ fn each_sample_folds_to_its_state() {
     unfinished: did not end None
     superficial: passed (superficial) Some(1)
     hostile: failed Some(0)
+    five-tiers: passed Some(5)
+    not-restored: failed Some(2)
+    named-cause: failed Some(0)
     ");
 }
 
@@ -33,7 +37,8 @@ fn what_a_log_says_is_what_its_text_says() {
     for sample in sample::gallery() {
         let read = read(&sample.text());
         assert_eq!(read.view(), fold(&sample.events), "{}", sample.name);
-        assert!(read.view().trouble.sentences().is_empty(), "{}", sample.name);
+        let trouble = reports::Trouble { outside: Vec::new(), ..read.view().trouble };
+        assert!(trouble.sentences().is_empty(), "{}", sample.name);
     }
 }
 
@@ -158,6 +163,104 @@ fn an_empty_log_is_a_view_too() {
     assert_eq!((view.recipe(), view.rev()), ("?", "?"));
 }
 
+/// One stack carries several tiers; a stage says to which it belongs by its name, by the tests in it, or by a fact.
+#[test]
+fn the_stages_of_one_stack_are_told_apart_by_tier() {
+    let view = fold(&sample::five_tiers().events);
+    let b = &view.sides[1];
+    let mut said: Vec<String> = Vec::new();
+    for stage in &b.stages {
+        let tier = stage.tier.unwrap().to_string();
+        match said.last_mut() {
+            Some(last) if last.starts_with(&tier) => *last += &format!(", {}", stage.stage),
+            _ => said.push(format!("{tier}: {}", stage.stage)),
+        }
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    upgrade: pull, deploy base, settle base, probe base, seed, upgrade, settle, check data, probe, soak, tests
+    backup: mark, backup
+    restore: destroy, restore, settle, read back
+    custom: tests
+    ");
+    assert_eq!(view.tier_millis(Tier::Restore, Whose::App), 1_120 + 3_020);
+}
+
+#[test]
+fn a_stage_whose_facts_name_a_tier_belongs_to_it_and_so_do_those_after_it() {
+    let b = (Side::B, 0);
+    let mut script = sample::Script::new("facts", "gitea", "1.0.0+1", &["0.9.0+1"]);
+    script.side(Side::B, 0).stage(b, "settle", 5, Whose::App, "").stage(b, "x", 5, Whose::App, "");
+    let mut sample = script.stage(b, "y", 5, Whose::App, "").done(&[]);
+    for event in &mut sample.events {
+        if let What::StageEnded { stage, facts, .. } = &mut event.what
+            && stage == "x"
+        {
+            facts.insert("tier".to_owned(), "custom".to_owned());
+        }
+    }
+    let tiers: Vec<_> = fold(&sample.events).sides[0].stages.iter().map(|s| s.tier.unwrap()).collect();
+    assert_eq!(tiers, [Tier::Upgrade, Tier::Custom, Tier::Custom]);
+}
+
+/// A red in one tier leaves the others standing: a fresh stack carries what is left, and upgrades from nothing.
+#[test]
+fn a_fresh_stack_for_the_tiers_that_are_left_has_no_base() {
+    let mut script = sample::Script::new("rest", "gitea", "1.0.0+1", &["0.9.0+1", "0.8.0+1"]);
+    let mut sample = script.side(Side::B, 0).side(Side::B, 1).done(&[]);
+    for event in &mut sample.events {
+        if let What::SideStarted { nth: 1, tier, .. } = &mut event.what {
+            *tier = Tier::Custom;
+        }
+    }
+    let bases: Vec<_> = fold(&sample.events).sides.into_iter().map(|s| s.base).collect();
+    assert_eq!(bases, [Some("0.9.0+1".to_owned()), None]);
+}
+
+#[test]
+fn what_a_run_told_of_data_and_backups_is_in_its_view() {
+    let view = fold(&sample::not_restored().events);
+    let b = &view.sides[1];
+    assert_eq!((b.data.len(), b.counts.len(), b.hooks.len(), b.snapshots.len()), (10, 3, 1, 2));
+    assert_eq!(b.data.iter().filter(|d| !d.ok).count(), 1);
+    assert_eq!(view.tier(Tier::Restore).unwrap().data, Some(domain::data::DataState::Unknown));
+    assert_eq!(view.tally(Some(Tier::Backup)).passed, 1);
+}
+
+/// CC-053: failures and skips are counted, by cases where there are any.
+#[test]
+fn tests_are_counted_by_their_cases() {
+    let view = fold(&sample::named_cause().events);
+    let of = view.tally(Some(Tier::Install));
+    assert_eq!((of.passed, of.failed, of.skipped, of.broken), (1, 1, 0, 0));
+    let view = fold(&sample::five_tiers().events);
+    assert_eq!(view.tally(None).words(), "11 tests: 0 failed, 2 skipped, 9 passed");
+}
+
+#[test]
+fn the_wall_time_of_a_run_is_told_whole() {
+    for sample in sample::gallery() {
+        let view = fold(&sample.events);
+        let Some(wall) = view.wall() else {
+            assert_eq!(sample.name, "unfinished");
+            continue;
+        };
+        assert_eq!(wall.all(), view.millis(), "{}", sample.name);
+    }
+    let wall = fold(&sample::five_tiers().events).wall().unwrap();
+    // One after the other in this sample: two soaks, two clearings.
+    assert_eq!((wall.soak_millis, wall.clear_millis), (10_000, 1_460));
+}
+
+/// Nothing that an event says makes a report read or link what is not in the run's folder.
+#[test]
+fn a_file_outside_of_the_runs_folder_is_named_as_trouble_and_not_kept() {
+    let view = fold(&sample::hostile().events);
+    let kept: Vec<&str> = view.kept_files().into_iter().map(|k| k.file).collect();
+    assert_eq!(kept, ["logs/a0-app.log"]);
+    let out = ["../../etc/passwd", "../../javascript:alert(1)", "/etc/passwd", "hooks/../../x"];
+    assert_eq!(view.trouble.outside, out);
+}
+
 /// What a crash, a bad disk or a stranger may do to a log.
 fn damage(text: &str, blows: &[(u8, usize, u8)]) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -193,7 +296,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
     #[test]
     fn no_damage_to_a_log_breaks_a_report(
-        which in 0..8_usize,
+        which in 0..11_usize,
         blows in proptest::collection::vec((0..8_u8, 0..1000_usize, 0..=255_u8), 1..12),
     ) {
         let sample = &sample::gallery()[which];

@@ -14,20 +14,20 @@ fn view(sample: &sample::Sample) -> RunView {
 fn the_table_has_a_line_for_each_run() {
     let runs: Vec<RunView> = sample::gallery().iter().take(7).map(view).collect();
     insta::assert_snapshot!(table(&runs), @r"
-    recipe          rev                    verdict                 time  evidence
-    gitea           3.6.0+1.22.1-rootless  passed                 0m50s  level 2
-    gitea           3.6.0+1.22.1-rootless  failed                 0m44s  upgrade: `app` left 3 times, last with code 1: last at 03:05:11
-    hedgedoc        2.5.0+1.12.0           failed                 1m36s  upgrade: the stack is mixed: `app` rolled back while `db`, `worker` stayed new: update paused due to fail…; left behind: network run-5b1c_internal, volume run-…
-    bluesky-pds     0.9.2+0.4.74           failed                 1m07s  install: TLS failed from outside at https://run-26a4c52ea.ci.example.org/xrpc/_health: certificate is for `traefik.default`, not for this name (12 tries in a w…
-    matrix-synapse  7.1.0+v1.116.0         not judged (platform)  0m30s  install: `app`: image `matrixdotorg/synapse:v1.116.0` could not be fetched (timed out after 30 s)
-    kinto           1.4.0+19.1.0           did not end            0m36s  the log ends in stage `settle` of side B
-    radicale        1.2.0+3.2.3            passed (superficial)   0m15s  level 1
+    recipe          rev                    verdict                 time            ours  evidence
+    gitea           3.6.0+1.22.1-rootless  passed                 0m50s   7.3 s, 14.5 %  level 2
+    gitea           3.6.0+1.22.1-rootless  failed                 0m44s   6.5 s, 14.8 %  upgrade: `app` left 3 times, last with code 1: last at 03:05:11
+    hedgedoc        2.5.0+1.12.0           failed                 1m36s  12.2 s, 12.7 %  upgrade: the stack is mixed: `app` rolled back while `db`, `worker` stayed new: update paused due to fail…; left behind: network run-5b1c_internal, volume run-…
+    bluesky-pds     0.9.2+0.4.74           failed                 1m07s   1m02s, 92.7 %  install: TLS failed from outside at https://run-26a4c52ea.ci.example.org/xrpc/_health: certificate is for `traefik.default`, not for this name (12 tries in a w…
+    matrix-synapse  7.1.0+v1.116.0         not judged (platform)  0m30s  30.1 s, 97.7 %  install: `app`: image `matrixdotorg/synapse:v1.116.0` could not be fetched (timed out after 30 s)
+    kinto           1.4.0+19.1.0           did not end            0m36s                  the log ends in stage `settle` of side B
+    radicale        1.2.0+3.2.3            passed (superficial)   0m15s   1.6 s, 10.3 %  level 1
     ");
 }
 
 #[test]
 fn a_table_without_runs_is_its_heading() {
-    assert_eq!(table(&[]), "recipe  rev  verdict  time  evidence\n");
+    assert_eq!(table(&[]), "recipe  rev  verdict  time  ours  evidence\n");
     assert_eq!(summary(&[]), "nothing was run");
 }
 
@@ -64,16 +64,16 @@ fn a_comment_tells_what_failed_where_and_what_to_try() {
 
     **What to try:** Read the last lines of its log: the process says why it leaves. Usual reasons are a variable or secret that is not set, a file that cannot be written, a database that is not there yet.
 
-    | tier | verdict | |
-    |---|---|---|
-    | lint | ✓ passed |  |
-    | install | ✓ passed |  |
-    | upgrade | ✗ failed | `` `app` left 3 times, last with code 1: last at 03:05:11 `` |
-    | backup | – skipped | there is no test of it |
-    | restore | – skipped | there is no test of it |
-    | custom | – skipped | there is no test of it |
+    | tier | verdict | tests | |
+    |---|---|---|---|
+    | lint | ✓ passed |  |  |
+    | install | ✓ passed |  |  |
+    | upgrade | ✗ failed |  | `` `app` left 3 times, last with code 1: last at 03:05:11 `` |
+    | backup | – skipped |  | there is no test of it |
+    | restore | – skipped |  | there is no test of it |
+    | custom | – skipped |  | there is no test of it |
 
-    level **1** · took 44.4 s · commit `9f1c2ab` · run `ef3aacc5`
+    level **1** · took 44.4 s · overhead of ours 6.5 s, 14.8 % · commit `9f1c2ab` · run `ef3aacc5`
 
     <details><summary>Lint findings (2)</summary>
 
@@ -89,16 +89,16 @@ fn a_comment_on_a_green_run_is_short() {
     insta::assert_snapshot!(markdown(&view(&sample::all_passed())), @r"
     ### ✓ `gitea` `3.6.0+1.22.1-rootless`: passed
 
-    | tier | verdict | |
-    |---|---|---|
-    | lint | ✓ passed |  |
-    | install | ✓ passed |  |
-    | upgrade | ✓ passed |  |
-    | backup | – skipped | there is no test of it |
-    | restore | – skipped | there is no test of it |
-    | custom | – skipped | there is no test of it |
+    | tier | verdict | tests | |
+    |---|---|---|---|
+    | lint | ✓ passed |  |  |
+    | install | ✓ passed |  |  |
+    | upgrade | ✓ passed |  |  |
+    | backup | – skipped |  | there is no test of it |
+    | restore | – skipped |  | there is no test of it |
+    | custom | – skipped |  | there is no test of it |
 
-    level **2** · took 50.7 s · commit `9f1c2ab` · run `650fd90f`
+    level **2** · took 50.7 s · overhead of ours 7.3 s, 14.5 % · commit `9f1c2ab` · run `650fd90f`
 
     <details><summary>Lint findings (2)</summary>
 
@@ -107,6 +107,59 @@ fn a_comment_on_a_green_run_is_short() {
 
     </details>
     ");
+}
+
+/// What a maintainer has to know of a lost restore stands in the comment: the cause, the data, the tests, the snapshots.
+#[test]
+fn a_comment_on_a_restore_that_brings_nothing_back_says_so_first() {
+    insta::assert_snapshot!(markdown(&view(&sample::not_restored())), @r"
+    ### ✗ `gitea` `3.6.0+1.22.1-rootless`: failed in restore
+
+    **The recipe is at fault.** Data afterwards: **unknown**.
+
+    ```text
+    restore does not bring data back: two repositories: 0 rows instead of 2 in `repository`
+    ```
+
+    **What to try:** Files came back, data did not. For a database, dump it in the backup's pre-hook, store the dump only, and load it in the restore's post-hook; files under a running database change nothing.
+
+    | tier | verdict | tests | |
+    |---|---|---|---|
+    | lint | ✓ passed |  |  |
+    | install | ✓ passed |  |  |
+    | upgrade | ✓ passed | ✓ 1 |  |
+    | backup | ✓ passed | ✓ 1 |  |
+    | restore | ✗ failed |  | `` restore does not bring data back: two repositories: 0 rows instead of 2 in `repository` `` |
+    | custom | ? not judged |  | `tier restore, on which it stands, did not pass` |
+
+    level **2** · took 58.0 s · overhead of ours 7.2 s, 12.5 % · commit `9f1c2ab` · run `502fab0f`
+
+    <details><summary>Data that is not as it should be (1)</summary>
+
+    - `` overlay two repositories in read back, reading back: 0 rows instead of 2 in `repository` ``
+
+    </details>
+
+    <details><summary>Snapshots (2)</summary>
+
+    - `made 4f2a9c4: 812 files, 23.4 MB in 910 ms`
+    - `restored 4f2a9c4: 812 files, 23.4 MB in 910 ms`
+
+    </details>
+    ");
+}
+
+#[test]
+fn a_comment_quotes_the_line_that_names_the_trouble_and_lists_the_tests_that_failed() {
+    let mut sample = sample::named_cause();
+    // Without the failure of the install, the upgrade leads.
+    sample.events.retain(|e| !matches!(&e.what, domain::What::TierJudged { tier: Tier::Install, .. }));
+    sample.events.pop();
+    let text = markdown(&view(&sample));
+    assert!(text.contains("**The recipe is at fault.** Data afterwards: **untouched**."), "{text}");
+    assert!(text.contains("\n\napp: 2026-11-21T03:04:52Z [F] failed to save"), "{text}");
+    assert!(text.contains("Tests that did not pass (1)"), "{text}");
+    assert!(text.contains("- `install overlay api::test_token: assert 403 == 200"), "{text}");
 }
 
 #[test]
@@ -120,11 +173,11 @@ fn a_comment_on_an_unfinished_run_says_where_it_stops() {
     the log ends in stage `settle` of side B
     ```
 
-    | tier | verdict | |
-    |---|---|---|
-    | lint | ✓ passed |  |
-    | install | ✓ passed |  |
-    | upgrade | ◌ no verdict |  |
+    | tier | verdict | tests | |
+    |---|---|---|---|
+    | lint | ✓ passed |  |  |
+    | install | ✓ passed |  |  |
+    | upgrade | ◌ no verdict |  |  |
 
     took 36.0 s · commit `9f1c2ab` · run `61e88eec`
     ");

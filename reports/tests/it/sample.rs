@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::cause::{ProbeStep, Vantage};
+use domain::data::{Counts, DataState, Datum, Deed, HookMoment, HookRun, Snapshot, Source};
 use domain::event::{Context, Deviation, FORMAT, Finding, Probed, Severity, Subject, Whose};
 use domain::names::{Allotter, Side};
+use domain::test::{TestCase, TestOutcome, Tested};
 use domain::verdict::{Depth, Skip};
 use domain::{Cause, Event, RecipeName, RunId, StackName, Tier, Verdict, What};
 use reports::Logs;
@@ -177,6 +179,124 @@ impl Script {
         self.tell(What::LogKept { side, nth, service: service.to_owned(), file, lines, cut: false })
     }
 
+    /// A text of the run's folder that no event names.
+    pub(crate) fn beside(&mut self, file: &str, text: &str) -> &mut Self {
+        self.sample.logs.insert(file.to_owned(), text.to_owned());
+        self
+    }
+
+    /// A test without cases.
+    pub(crate) fn test(
+        &mut self,
+        (side, nth): (Side, usize),
+        tier: Tier,
+        source: Source,
+        (name, kind): (&str, &str),
+        outcome: TestOutcome,
+    ) -> &mut Self {
+        self.program((side, nth), tier, source, (name, kind), outcome, &[], "")
+    }
+
+    /// A test with cases and output.
+    #[expect(clippy::too_many_arguments, reason = "a line of a script, and each word of it is told")]
+    pub(crate) fn program(
+        &mut self,
+        (side, nth): (Side, usize),
+        tier: Tier,
+        source: Source,
+        (name, kind): (&str, &str),
+        outcome: TestOutcome,
+        cases: &[(&str, TestOutcome)],
+        output: &str,
+    ) -> &mut Self {
+        let file = (!output.is_empty())
+            .then(|| format!("tests/{}{nth}-{tier}-{}.log", side, name.replace(' ', "_")));
+        if let Some(file) = &file {
+            self.beside(file, output);
+        }
+        let case = |(name, outcome): &(&str, TestOutcome)| TestCase {
+            name: (*name).to_owned(),
+            outcome: outcome.clone(),
+            millis: 41,
+        };
+        let tested = Tested {
+            name: name.to_owned(),
+            tier,
+            source,
+            kind: kind.to_owned(),
+            outcome,
+            millis: 180,
+            cases: cases.iter().map(case).collect(),
+            file,
+        };
+        self.wait(180).tell(What::TestEnded { side, nth, tested })
+    }
+
+    pub(crate) fn datum(
+        &mut self,
+        (side, nth): (Side, usize),
+        (name, source): (&str, Source),
+        deed: Deed,
+        stage: &str,
+        wrong: Option<&str>,
+    ) -> &mut Self {
+        let datum = Datum {
+            name: name.to_owned(),
+            source,
+            deed,
+            stage: stage.to_owned(),
+            ok: wrong.is_none(),
+            says: wrong.unwrap_or("").to_owned(),
+            millis: 35,
+        };
+        self.tell(What::DataTold { side, nth, datum })
+    }
+
+    pub(crate) fn counted(
+        &mut self,
+        (side, nth): (Side, usize),
+        stage: &str,
+        counts: &[(&str, i64)],
+    ) -> &mut Self {
+        let counts: Counts = counts.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        self.tell(What::DataCounted { side, nth, stage: stage.to_owned(), counts })
+    }
+
+    pub(crate) fn hook(
+        &mut self,
+        (side, nth): (Side, usize),
+        moment: HookMoment,
+        exit_code: Option<i64>,
+        tries: u32,
+        output: &str,
+    ) -> &mut Self {
+        let file = format!("hooks/b{nth}-db-{}.log", moment.to_string().replace(' ', "-"));
+        self.beside(&file, output);
+        let hook = HookRun {
+            service: "db".to_owned(),
+            moment,
+            command: "/bin/sh -c 'PGPASSWORD=$(cat /run/secrets/db_password) pg_dump -U gitea gitea > /data/backup.sql'"
+                .to_owned(),
+            exit_code,
+            millis: 640,
+            tries,
+            file: Some(file),
+        };
+        self.tell(What::HookEnded { side, nth, hook })
+    }
+
+    pub(crate) fn snapshot(&mut self, added: u64) -> Snapshot {
+        Snapshot {
+            id: "4f2a9c".repeat(11)[..64].to_owned(),
+            repository: "/var/lib/simmer/backups/gitea".to_owned(),
+            paths: vec!["db/backup.sql".to_owned(), "data".to_owned()],
+            files: 812,
+            bytes: 23_411_870,
+            added,
+            millis: 910,
+        }
+    }
+
     pub(crate) fn clear(&mut self, side: Side, nth: usize, left: &[&str]) -> &mut Self {
         let left = left.iter().map(|l| (*l).to_owned()).collect();
         self.wait(730).tell(What::SideCleared { side, nth, millis: 730, left })
@@ -184,6 +304,93 @@ impl Script {
 
     pub(crate) fn judge(&mut self, tier: Tier, base: Option<&str>, judged: Verdict) -> &mut Self {
         self.tell(What::TierJudged { tier, base: base.map(str::to_owned), judged, data: None })
+    }
+
+    /// A failure, with what is known of the data.
+    pub(crate) fn judge_data(
+        &mut self,
+        tier: Tier,
+        base: Option<&str>,
+        judged: Verdict,
+        data: DataState,
+    ) -> &mut Self {
+        self.tell(What::TierJudged { tier, base: base.map(str::to_owned), judged, data: Some(data) })
+    }
+
+    /// What the generic floor and the overlay ask after an install.
+    pub(crate) fn install_tests(&mut self, a: (Side, usize)) -> &mut Self {
+        use TestOutcome::{Passed, Skipped};
+        let cases = [("test_login", Passed), ("test_repo_is_made", Passed), ("test_push_over_https", Passed)];
+        let why = "applies to >=4.0.0, this is 3.6.0+1.22.1-rootless".to_owned();
+        self.begin(a.0, a.1, "tests")
+            .test(a, Tier::Install, Source::Generic, ("answers outside", "probe"), Passed)
+            .test(a, Tier::Install, Source::Overlay, ("official image", "image"), Passed)
+            .program(
+                a,
+                Tier::Install,
+                Source::Overlay,
+                ("sign up and push", "program"),
+                Passed,
+                &cases,
+                "...",
+            )
+            .test(a, Tier::Install, Source::Recipe, ("oidc", "program"), Skipped { why })
+            .end(a, "tests", 60, Whose::Ours, true, "4 tests")
+    }
+
+    /// An upgrade with its data, up to a stack that can be backed up.
+    pub(crate) fn upgrades_data(&mut self, b: (Side, usize)) -> &mut Self {
+        use TestOutcome::Passed;
+        let (witness, rows) = (("witness", Source::Generic), ("two repositories", Source::Overlay));
+        self.base_is_up(b.1)
+            .datum(b, witness, Deed::Seeded, "seed", None)
+            .datum(b, rows, Deed::Seeded, "seed", None)
+            .counted(b, "seed", &[("repositories", 2), ("users", 1)])
+            .stage(b, "upgrade", 1_020, Whose::App, "2 services updated")
+            .stage(b, "settle", 14_360, Whose::App, "app 1/1 healthy after 3 migrations")
+            .begin(b.0, b.1, "check data")
+            .datum(b, witness, Deed::Checked, "check data", None)
+            .datum(b, rows, Deed::Checked, "check data", None)
+            .end(b, "check data", 120, Whose::Ours, true, "2 data are there")
+            .counted(b, "upgrade", &[("repositories", 2), ("users", 2)])
+            .probes_well(b.0, b.1, "probe")
+            .stage(b, "soak", 5_000, Whose::Ours, "still healthy")
+            .begin(b.0, b.1, "tests")
+            .test(b, Tier::Upgrade, Source::Overlay, ("repositories survive", "sql"), Passed)
+            .end(b, "tests", 90, Whose::Ours, true, "1 test")
+    }
+
+    pub(crate) fn backs_up(&mut self, b: (Side, usize)) -> &mut Self {
+        let (witness, rows) = (("witness", Source::Generic), ("two repositories", Source::Overlay));
+        let made = self.snapshot(18_002_113);
+        self.begin(b.0, b.1, "mark")
+            .datum(b, witness, Deed::Seeded, "mark", None)
+            .datum(b, rows, Deed::Seeded, "mark", None)
+            .end(b, "mark", 210, Whose::Ours, true, "2 data")
+            .begin(b.0, b.1, "backup")
+            .hook(b, HookMoment::BeforeBackup, Some(0), 2, "pg_dump: last built-in OID is 16383\n")
+            .tell(What::SnapshotMade { side: b.0, nth: b.1, snapshot: made })
+            .test(b, Tier::Backup, Source::Generic, ("the dump is whole", "file"), TestOutcome::Passed)
+            .end(b, "backup", 2_310, Whose::App, true, "812 files, 23.4 MB")
+    }
+
+    /// Destroys and brings back; `lost` says what is not there afterwards.
+    pub(crate) fn restores(&mut self, b: (Side, usize), lost: Option<&str>) -> &mut Self {
+        let (witness, rows) = (("witness", Source::Generic), ("two repositories", Source::Overlay));
+        let restored = self.snapshot(0);
+        self.begin(b.0, b.1, "destroy")
+            .datum(b, witness, Deed::Destroyed, "destroy", None)
+            .datum(b, rows, Deed::Destroyed, "destroy", None)
+            .end(b, "destroy", 340, Whose::Ours, true, "2 data are gone")
+            .begin(b.0, b.1, "restore")
+            .tell(What::SnapshotRestored { side: b.0, nth: b.1, snapshot: restored })
+            .end(b, "restore", 1_120, Whose::App, true, "812 files")
+            .stage(b, "settle", 3_020, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+            .begin(b.0, b.1, "read back")
+            .datum(b, witness, Deed::Checked, "read back", None)
+            .datum(b, rows, Deed::Checked, "read back", lost)
+            .counted(b, "restore", &[("repositories", if lost.is_some() { 0 } else { 2 }), ("users", 2)])
+            .end(b, "read back", 160, Whose::Ours, lost.is_none(), lost.unwrap_or("2 data are there"))
     }
 
     pub(crate) fn later_rooms(&mut self) -> &mut Self {
@@ -294,6 +501,149 @@ pub(crate) fn all_passed() -> Sample {
         .judge(Tier::Lint, None, passed())
         .installs()
         .upgrades(0)
+        .later_rooms()
+        .done(&[])
+}
+
+const MANIFEST: &str = r#"{"recipe":"gitea","release":"3.6.0+1.22.1-rootless","health":{"path":{"value":"/api/healthz","from":"overlays/gitea/overlay.toml:2"},"window":{"value":"10m","from":"default"}},"env":{"GITEA_SMTP":{"value":"off","from":"overlays/gitea/overlay.toml:6"}},"tests":[{"name":"repositories survive","tiers":["upgrade"],"sql":"SELECT count(*) FROM repository"}]}"#;
+
+/// All five tiers with everything that a run can tell, green.
+pub(crate) fn five_tiers() -> Sample {
+    use TestOutcome::{Passed, Skipped};
+    let (a, b) = ((Side::A, 0), (Side::B, 0));
+    let at = "3.6.0+1.22.1-rootless";
+    let base = "3.5.3+1.21.11-rootless";
+    let slow = Skipped { why: "not on a quick run".to_owned() };
+    let cases = [("clone", Passed), ("push", Passed), ("mirror", slow)];
+    Script::new("five-tiers", "gitea", at, &[base])
+        .beside("manifest.json", MANIFEST)
+        .tell(What::LintFound { findings: findings() })
+        .judge(Tier::Lint, None, passed())
+        .side(Side::A, 0)
+        .stage(a, "pull", 210, Whose::App, "2 images, all on the node")
+        .images(Side::A, 0, at, 'b')
+        .stage(a, "deploy", 880, Whose::App, "2 services, 2 networks, 1 volume, 3 secrets")
+        .stage(a, "settle", 8_420, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+        .probes_well(Side::A, 0, "probe")
+        .install_tests(a)
+        .stage(a, "soak", 5_000, Whose::Ours, "still healthy")
+        .clear(Side::A, 0, &[])
+        .judge(Tier::Install, None, passed())
+        .upgrades_data(b)
+        .backs_up(b)
+        .restores(b, None)
+        .begin(Side::B, 0, "tests")
+        .program(
+            b,
+            Tier::Custom,
+            Source::Overlay,
+            ("git over ssh and https", "program"),
+            Passed,
+            &cases,
+            "1..3\nok 1 - clone\nok 2 - push\nok 3 - mirror # SKIP not on a quick run\n",
+        )
+        .end(b, "tests", 900, Whose::Ours, true, "1 test")
+        .log(b, "db", "LOG:  database system is ready to accept connections\n")
+        .clear(Side::B, 0, &[])
+        .judge(Tier::Upgrade, Some(base), passed())
+        .judge(Tier::Backup, None, passed())
+        .judge(Tier::Restore, None, passed())
+        .judge(Tier::Custom, None, passed())
+        .done(&[])
+}
+
+/// Red in restore: the dump is there, and nothing plays it back.
+pub(crate) fn not_restored() -> Sample {
+    let b = (Side::B, 0);
+    let (at, base) = ("3.6.0+1.22.1-rootless", "3.5.3+1.21.11-rootless");
+    let lost = "0 rows instead of 2 in `repository`";
+    Script::new("not-restored", "gitea", at, &[base])
+        .judge(Tier::Lint, None, passed())
+        .installs()
+        .upgrades_data(b)
+        .backs_up(b)
+        .restores(b, Some(lost))
+        .log(b, "db", "LOG:  database system was not properly shut down; automatic recovery in progress\nLOG:  database system is ready to accept connections\n")
+        .clear(Side::B, 0, &[])
+        .judge(Tier::Upgrade, Some(base), passed())
+        .judge(Tier::Backup, None, passed())
+        .judge_data(
+            Tier::Restore,
+            None,
+            Verdict::of(Cause::NotRestored { what: "two repositories".into(), says: lost.into() }),
+            DataState::Unknown,
+        )
+        .judge(Tier::Custom, None, Verdict::of(Cause::After { tier: Tier::Restore }))
+        .done(&[])
+}
+
+/// Red in upgrade, with a log line that names the trouble.
+pub(crate) fn named_cause() -> Sample {
+    use TestOutcome::{Failed, Passed};
+    let (a, b) = ((Side::A, 0), (Side::B, 0));
+    let (at, base) = ("3.6.0+1.22.1-rootless", "3.5.3+1.21.11-rootless");
+    let line = "2026-11-21T03:04:52Z [F] failed to save \"/etc/gitea/app.ini\": open /etc/gitea/app.ini: read-only file system";
+    let log =
+        format!("{}{line}\nexit\n", CRASH_LOG.lines().take(3).map(|l| format!("{l}\n")).collect::<String>());
+    let says = "assert 403 == 200\n  where 403 = <Response [403]>.status_code".to_owned();
+    let beneath = Cause::CrashLoop {
+        service: "app".into(),
+        exits: 3,
+        exit_code: Some(1),
+        oom: false,
+        says: "last at 03:05:11".into(),
+        last_lines: vec![line.to_owned(), "exit".to_owned()],
+    };
+    let known = domain::signature::Known {
+        name: "read_only_file_system".to_owned(),
+        fault: domain::Fault::Recipe,
+        says: "it writes to a config that is mounted read-only".to_owned(),
+        remedy: "Copy the config into a volume when the task starts, and let the app write there.".to_owned(),
+    };
+    Script::new("named-cause", "gitea", at, &[base])
+        .judge(Tier::Lint, None, passed())
+        .side(Side::A, 0)
+        .stage(a, "deploy", 880, Whose::App, "2 services")
+        .stage(a, "settle", 8_420, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+        .begin(Side::A, 0, "tests")
+        .program(
+            a,
+            Tier::Install,
+            Source::Overlay,
+            ("api", "program"),
+            Failed { says: "1 of 2 cases failed".to_owned() },
+            &[("test_version", Passed), ("test_token", Failed { says: says.clone() })],
+            &format!("FAILED tests/test_api.py::test_token\n{says}\n"),
+        )
+        .end(a, "tests", 60, Whose::Ours, false, "1 test failed")
+        .clear(Side::A, 0, &[])
+        .judge(
+            Tier::Install,
+            None,
+            Verdict::of(Cause::Test {
+                test: "api".to_owned(),
+                source: Source::Overlay,
+                says: "1 of 2 cases failed".to_owned(),
+                last_lines: vec!["assert 403 == 200".to_owned()],
+            }),
+        )
+        .base_is_up(0)
+        .stage(b, "upgrade", 1_020, Whose::App, "2 services updated")
+        .begin(Side::B, 0, "settle")
+        .end(b, "settle", 13_870, Whose::App, false, "`app` left 3 times, last with code 1")
+        .log(b, "app", &log)
+        .clear(Side::B, 0, &[])
+        .judge_data(
+            Tier::Upgrade,
+            Some(base),
+            Verdict::of(Cause::Named {
+                known: Box::new(known),
+                service: "app".to_owned(),
+                line: line.to_owned(),
+                beneath: Box::new(beneath),
+            }),
+            DataState::Untouched,
+        )
         .later_rooms()
         .done(&[])
 }
@@ -469,6 +819,9 @@ pub(crate) fn unfinished() -> Sample {
         .cut_here()
 }
 
+/// Stands in files outside of the run's folder: no report may hold it.
+pub(crate) const OUTSIDE: &str = "root:x:0:0:not-yours";
+
 /// What a stranger may put into names and logs.
 pub(crate) const HOSTILE: &str = "</div><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;";
 
@@ -523,8 +876,62 @@ pub(crate) fn hostile() -> Sample {
             images: [(HOSTILE.to_owned(), evil("@sha256:<b>"))].into(),
         })
         .tell(What::Warned { says: HOSTILE.into() });
-    script.sample.logs.insert("../../javascript:alert(1)".into(), log.clone());
+    // What nobody should have read is there to be shown, if a renderer asked for it.
+    for out in ["../../javascript:alert(1)", "../../etc/passwd", "/etc/passwd", "hooks/../../x"] {
+        script.sample.logs.insert(out.into(), OUTSIDE.into());
+    }
+    let bad = || TestOutcome::Failed { says: evil("]]>\u{0}") };
+    let tested = Tested {
+        name: evil("\u{202e}"),
+        tier: Tier::Install,
+        source: Source::Overlay,
+        kind: HOSTILE.into(),
+        outcome: bad(),
+        millis: 1,
+        cases: vec![TestCase { name: evil("\u{1b}[2J"), outcome: bad(), millis: u64::MAX }],
+        file: Some("../../etc/passwd".into()),
+    };
+    let hook = HookRun {
+        service: HOSTILE.into(),
+        moment: HookMoment::BeforeBackup,
+        command: evil("\n$(reboot)"),
+        exit_code: Some(-1),
+        millis: 1,
+        tries: u32::MAX,
+        file: Some("/etc/passwd".into()),
+    };
+    let out = HookRun { file: Some("hooks/../../x".into()), ..hook.clone() };
+    let snapshot = Snapshot {
+        id: HOSTILE.into(),
+        repository: HOSTILE.into(),
+        paths: vec![HOSTILE.into()],
+        files: u64::MAX,
+        bytes: u64::MAX,
+        added: u64::MAX,
+        millis: u64::MAX,
+    };
     script
+        .beside(
+            "manifest.json",
+            &serde_json::json!({ HOSTILE: { "value": evil("\u{1b}[2J"), "from": HOSTILE } }).to_string(),
+        )
+        .tell(What::TestEnded { side: Side::A, nth: 0, tested })
+        .datum(a, (HOSTILE, Source::Overlay), Deed::Checked, HOSTILE, Some(&evil("\u{7}")))
+        .counted(a, HOSTILE, &[(HOSTILE, i64::MIN)])
+        .counted(a, HOSTILE, &[(HOSTILE, i64::MAX)])
+        .tell(What::HookEnded { side: Side::A, nth: 0, hook })
+        .tell(What::HookEnded { side: Side::A, nth: 0, hook: out })
+        .tell(What::SnapshotMade { side: Side::A, nth: 0, snapshot });
+    script.sample.logs.insert("logs/a0-app.log".into(), log.clone());
+    script
+        .tell(What::LogKept {
+            side: Side::A,
+            nth: 0,
+            service: HOSTILE.into(),
+            file: "logs/a0-app.log".into(),
+            lines: 7,
+            cut: true,
+        })
         .tell(What::LogKept {
             side: Side::A,
             nth: 0,
@@ -554,6 +961,9 @@ pub(crate) fn gallery() -> Vec<Sample> {
         unfinished(),
         superficial(),
         hostile(),
+        five_tiers(),
+        not_restored(),
+        named_cause(),
     ]
 }
 
