@@ -6,7 +6,10 @@ mod problem;
 mod settings;
 
 pub use enrolment::Enrolment;
-pub use overlay::{Check, Health, Overlay, ProbeKind, ProbeSpec, ask};
+pub use overlay::{
+    BackupWants, Check, Health, ImageSpec, Origin, Overlay, ProbeKind, ProbeSpec, Setting, SignatureSpec,
+    VerifyPath, WaiverSpec, Weight, ask,
+};
 pub use problem::{ConfigProblem, ConfigProblems};
 pub use settings::{EdgeKind, EdgeSettings, Endpoint, Settings};
 
@@ -90,7 +93,17 @@ impl Instance {
 
     /// Reads the recipe's overlay; an empty one where there is none.
     pub fn overlay(&self, name: &RecipeName) -> Result<Overlay, ConfigProblems> {
-        Overlay::read(&self.folder.join("overlays").join(name.as_str()))
+        Overlay::read(&self.overlay_folder(name))
+    }
+
+    /// Reads the recipe's overlay, and tells every setting with where it came from.
+    pub fn overlay_settings(&self, name: &RecipeName) -> Result<(Overlay, Vec<Setting>), ConfigProblems> {
+        Overlay::read_settings(&self.overlay_folder(name))
+    }
+
+    /// Returns where the recipe's overlay is, or would be.
+    pub fn overlay_folder(&self, name: &RecipeName) -> PathBuf {
+        self.folder.join("overlays").join(name.as_str())
     }
 }
 

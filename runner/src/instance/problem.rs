@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
     pub file: PathBuf,
+    /// Counted from 1; 0 where the whole file is meant, or the line is not known.
+    pub line: usize,
     /// Such as `health.window`; empty where the whole file is meant.
     pub key: String,
     pub says: String,
@@ -21,13 +23,29 @@ impl ConfigProblem {
 
     /// Makes a problem of one key.
     pub fn at_key(file: &Path, key: &str, says: impl Into<String>, remedy: &str) -> Self {
-        Self { file: file.to_owned(), key: key.to_owned(), says: says.into(), remedy: remedy.to_owned() }
+        Self {
+            file: file.to_owned(),
+            line: 0,
+            key: key.to_owned(),
+            says: says.into(),
+            remedy: remedy.to_owned(),
+        }
+    }
+
+    /// Adds the line, counted from 1.
+    #[must_use]
+    pub fn on_line(mut self, line: usize) -> Self {
+        self.line = line;
+        self
     }
 }
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
         if !self.key.is_empty() {
             write!(f, ": `{}`", self.key)?;
         }
@@ -51,6 +69,21 @@ impl ConfigProblems {
     /// Adds one problem.
     pub fn push(&mut self, problem: ConfigProblem) {
         self.0.push(problem);
+    }
+
+    /// Returns them one by one.
+    pub fn list(&self) -> &[ConfigProblem] {
+        &self.0
+    }
+
+    /// Adds those of another file.
+    pub fn append(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
+    /// Orders what is known of one file by line; what stands on one line keeps its order.
+    pub(super) fn sort_by_line(&mut self) {
+        self.0.sort_by_key(|problem| problem.line);
     }
 
     /// Keeps the problems of a failed check and returns the value of a good one.

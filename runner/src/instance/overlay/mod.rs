@@ -2,70 +2,27 @@
 //! removes from it.
 
 pub mod ask;
+mod asks;
+mod page;
+mod parts;
+mod range;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::Tier;
+use domain::{RecipeName, Tier};
+use toml::de::DeTable;
 
-use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration, read_toml};
+pub use parts::{BackupWants, ImageSpec, SignatureSpec, VerifyPath, WaiverSpec, Weight};
+pub use setting::{Origin, Setting};
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOverlay {
-    #[serde(default)]
-    health: RawHealth,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    secrets: BTreeMap<String, String>,
-    #[serde(default)]
-    compose: Vec<String>,
-    #[serde(default)]
-    bases: Vec<String>,
-    #[serde(default)]
-    expected_na: BTreeMap<String, String>,
-    primary_service: Option<String>,
-    #[serde(default)]
-    probe: Vec<RawProbe>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHealth {
-    path: Option<String>,
-    host: Option<String>,
-    status: Option<Vec<u16>>,
-    body: Option<String>,
-    window: Option<String>,
-    soak: Option<String>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawProbe {
-    name: String,
-    kind: RawKind,
-    service: Option<String>,
-    port: Option<u16>,
-    command: Option<Vec<String>>,
-    path: Option<String>,
-    status: Option<Vec<u16>>,
-    header: Option<BTreeMap<String, String>>,
-    contains: Option<String>,
-    window: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawKind {
-    Http,
-    Tcp,
-    Tls,
-    Exec,
-    Log,
-}
+use super::problem::{ConfigProblem, ConfigProblems};
+use ask::{CountSpec, DatumSpec, ReadySpec, TestSpec};
+use asks::{Ground, inside};
+use page::{Page, Section};
+use parts::{Names, window};
 
 /// A checked overlay.
 #[derive(Clone, Debug)]
@@ -85,6 +42,20 @@ pub struct Overlay {
     /// The service that generic checks mean (CC-038).
     pub primary_service: String,
     pub probes: Vec<ProbeSpec>,
+    /// Providers that have to be up, by the name of their recipe.
+    pub needs: Vec<RecipeName>,
+    /// For admission.
+    pub weight: Weight,
+    pub backup: BackupWants,
+    /// Images to build before a run.
+    pub images: Vec<ImageSpec>,
+    /// What has to hold before the tests of a tier begin (CC-043).
+    pub readiness: Vec<ReadySpec>,
+    pub data: Vec<DatumSpec>,
+    pub tests: Vec<TestSpec>,
+    pub fingerprints: Vec<CountSpec>,
+    pub waivers: Vec<WaiverSpec>,
+    pub signatures: Vec<SignatureSpec>,
 }
 
 /// How the app shows that it serves.
@@ -131,14 +102,14 @@ pub struct Check {
     pub contains: Option<String>,
 }
 
-/// Ten minutes: a cold first boot of a large app on a shared node (CC-024).
-const WINDOW: Duration = Duration::from_secs(600);
-/// Longer than the engine's default monitor window of 5 s, within which it would notice itself.
-const SOAK: Duration = Duration::from_secs(10);
-
 impl Overlay {
     /// Reads an overlay's folder; an absent one is an empty overlay.
     pub(super) fn read(folder: &Path) -> Result<Self, ConfigProblems> {
+        Self::read_settings(folder).map(|(overlay, _)| overlay)
+    }
+
+    /// Reads an overlay's folder, and tells where every setting came from.
+    pub(super) fn read_settings(folder: &Path) -> Result<(Self, Vec<Setting>), ConfigProblems> {
         let file = folder.join("overlay.toml");
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
@@ -152,201 +123,218 @@ impl Overlay {
 
     /// Returns the overlay of a recipe that has none.
     pub fn empty() -> Self {
-        Self::check("", Path::new("overlay.toml"), Path::new("."))
-            .expect("an empty overlay has nothing in it that could be wrong")
+        let (overlay, _) = Self::check("", Path::new("overlay.toml"), Path::new("."))
+            .expect("an empty overlay has nothing in it that could be wrong");
+        overlay
     }
 
-    fn check(text: &str, file: &Path, folder: &Path) -> Result<Self, ConfigProblems> {
-        let RawOverlay { health, env, secrets, compose, bases, expected_na, primary_service, probe } =
-            read_toml(text, file)?;
-        let mut problems = ConfigProblems::default();
-        let primary_service = primary_service.unwrap_or_else(|| "app".into());
-        let health = problems.take(check_health(health, file));
-        let probes: Vec<_> = probe
-            .into_iter()
-            .enumerate()
-            .filter_map(|(nth, raw)| problems.take(check_probe(raw, nth, &primary_service, file)))
-            .collect();
-        let expected_na = expected_na
-            .into_iter()
-            .filter_map(|(tier, why)| match tier.parse::<Tier>() {
-                Ok(Tier::Lint | Tier::Install) => {
-                    problems.push(ConfigProblem::at_key(
-                        file,
-                        &format!("expected_na.{tier}"),
-                        "lint and install apply to every recipe",
-                        "waive single lint rules instead",
-                    ));
-                    None
-                }
-                Ok(tier) if why.trim().is_empty() => {
-                    problems.push(ConfigProblem::at_key(
-                        file,
-                        &format!("expected_na.{tier}"),
-                        "a tier is not left out without a reason",
-                        "say why it does not apply",
-                    ));
-                    None
-                }
-                Ok(tier) => Some((tier, why)),
-                Err(error) => {
-                    problems.push(ConfigProblem::at_key(file, "expected_na", error.to_string(), ""));
-                    None
-                }
-            })
-            .collect();
-        let compose: Vec<PathBuf> = compose.iter().map(|c| folder.join(c)).collect();
-        for path in compose.iter().filter(|p| !p.is_file()) {
-            problems.push(ConfigProblem::at_key(
-                file,
-                "compose",
-                format!("there is no file `{}`", path.display()),
-                "paths are meant from the overlay's folder",
-            ));
+    /// Reads a text. All problems come at once, by line.
+    pub(super) fn check(
+        text: &str,
+        file: &Path,
+        folder: &Path,
+    ) -> Result<(Self, Vec<Setting>), ConfigProblems> {
+        let page = Page::new(file, text);
+        let (table, broken) = DeTable::parse_recoverable(text);
+        // What follows a broken line is a guess: its author mends the syntax first.
+        if !broken.is_empty() {
+            let mut problems = ConfigProblems::default();
+            for error in broken {
+                let line = error.span().map_or(0, |span| page.line_of(span.start));
+                let problem =
+                    ConfigProblem::at_file(file, error.message(), "this is not TOML, see https://toml.io");
+                problems.push(problem.on_line(line));
+            }
+            return Err(problems);
         }
-        match health {
-            Some(health) if problems.is_empty() => Ok(Self {
-                folder: folder.to_owned(),
-                health,
-                env,
-                secrets,
-                compose,
-                bases,
-                expected_na,
-                primary_service,
-                probes,
-            }),
-            Some(_) | None => Err(problems),
-        }
+        let overlay = read_root(page.root(table.get_ref()), folder);
+        let (problems, settings) = page.close();
+        if problems.is_empty() { Ok((overlay, settings)) } else { Err(problems) }
     }
 }
 
-fn duration(
-    text: Option<&str>,
-    default: Duration,
-    key: &str,
-    file: &Path,
-) -> Result<Duration, ConfigProblem> {
-    match text.map(read_duration).transpose() {
-        Ok(value) => Ok(value.unwrap_or(default)),
-        Err(says) => Err(ConfigProblem::at_key(file, key, says, DURATION_HINT)),
-    }
+fn read_root(root: Section<'_>, folder: &Path) -> Overlay {
+    let primary_service =
+        root.text_or("primary_service", "app", "the convention's name for the main service");
+    let ground = Ground { folder, primary: &primary_service };
+    let overlay = Overlay {
+        folder: folder.to_owned(),
+        health: health(root.table("health")),
+        env: root.map("env"),
+        secrets: root.map("secrets"),
+        compose: compose(&root, folder),
+        bases: root.texts("bases"),
+        expected_na: expected_na(&root),
+        probes: probes(root.tables("probe"), &primary_service),
+        needs: needs(&root),
+        weight: parts::weight(root.table("weight")),
+        backup: parts::backup(root.table("backup")),
+        images: parts::images(root.tables("image"), ground),
+        readiness: parts::readiness(root.tables("readiness"), ground),
+        data: parts::data(root.tables("data"), ground),
+        tests: parts::tests(root.tables("test"), ground),
+        fingerprints: parts::fingerprints(root.tables("fingerprint"), ground),
+        waivers: parts::waivers(root.tables("waiver")),
+        signatures: parts::signatures(root.tables("signature")),
+        primary_service: primary_service.clone(),
+    };
+    root.finish();
+    overlay
 }
 
-fn check_health(raw: RawHealth, file: &Path) -> Result<Health, ConfigProblems> {
-    let RawHealth { path, host, status, body, window, soak } = raw;
-    let mut problems = ConfigProblems::default();
+fn compose(root: &Section<'_>, folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in root.texts("compose") {
+        match inside(folder, &path) {
+            Ok(file) if file.is_file() => files.push(file),
+            Ok(_) => root.wrong("compose", format!("`{path}` is a folder"), "name a compose file"),
+            Err((says, hint)) => root.wrong("compose", says, hint),
+        }
+    }
+    files
+}
+
+fn needs(root: &Section<'_>) -> Vec<RecipeName> {
+    let mut names = Vec::new();
+    for name in root.texts("needs") {
+        match RecipeName::parse(&name) {
+            Ok(name) => names.push(name),
+            Err(bad) => root.wrong("needs", bad.to_string(), "name a provider as its recipe is named"),
+        }
+    }
+    names
+}
+
+fn expected_na(root: &Section<'_>) -> Vec<(Tier, String)> {
+    let mut tiers = Vec::new();
+    for (word, why) in root.map("expected_na") {
+        match word.parse::<Tier>() {
+            Ok(Tier::Lint | Tier::Install) => {
+                root.wrong_in(
+                    "expected_na",
+                    &word,
+                    "lint and install apply to every recipe",
+                    "waive single lint rules with `[[waiver]]` instead",
+                );
+            }
+            Ok(_) if why.trim().is_empty() => {
+                root.wrong_in(
+                    "expected_na",
+                    &word,
+                    "a tier is not left out without a reason",
+                    "say why it does not apply",
+                );
+            }
+            Ok(tier @ (Tier::Upgrade | Tier::Backup | Tier::Restore | Tier::Custom)) => {
+                tiers.push((tier, why))
+            }
+            Err(error) => root.wrong_in("expected_na", &word, &error.to_string(), ""),
+        }
+    }
+    tiers
+}
+
+fn health(at: Section<'_>) -> Health {
+    let path = at.text("path");
     if let Some(path) = path.as_deref().filter(|p| !p.starts_with('/')) {
-        problems.push(ConfigProblem::at_key(
-            file,
-            "health.path",
+        at.wrong(
+            "path",
             format!("`{path}` does not begin with `/`"),
             "give the path part of the address, such as \"/healthz\"",
-        ));
+        );
     }
-    for status in status.iter().flatten().filter(|s| !(100..600).contains(*s)) {
-        problems.push(ConfigProblem::at_key(
-            file,
-            "health.status",
-            format!("{status} is not an HTTP status"),
-            "",
-        ));
-    }
-    let mut keep = |checked: Result<Duration, ConfigProblem>| {
-        checked.map_err(|problem| problems.push(problem)).unwrap_or_default()
+    let health = Health {
+        path,
+        host: at.text("host"),
+        status: at.statuses("status"),
+        body: at.text("body"),
+        window: window(&at, "a cold first boot of a large app on a shared node (CC-024)"),
+        soak: at.length_or("soak", "10s", "longer than the engine's own monitor window of 5 s (CC-047)"),
     };
-    let window = keep(duration(window.as_deref(), WINDOW, "health.window", file));
-    let soak = keep(duration(soak.as_deref(), SOAK, "health.soak", file));
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    Ok(Health { path, host, status: status.unwrap_or_default(), body, window, soak })
+    at.finish();
+    health
 }
 
-fn check_probe(raw: RawProbe, nth: usize, primary: &str, file: &Path) -> Result<ProbeSpec, ConfigProblems> {
-    let RawProbe { name, kind, service, port, command, path, status, header, contains, window } = raw;
-    let key = |what: &str| format!("probe[{nth}].{what}");
-    let missing = |what: &str, why: &str| -> ConfigProblems {
-        ConfigProblem::at_key(file, &key(what), format!("probe `{name}` {why}"), "add the key").into()
-    };
-    let window = duration(window.as_deref(), WINDOW, &key("window"), file)?;
-    let port = port.ok_or_else(|| missing("port", "needs a port"));
-    let kind = match kind {
-        RawKind::Http => ProbeKind::Http {
-            port: port?,
-            path: path.unwrap_or_else(|| "/".into()),
-            check: Check {
-                status: status.unwrap_or_else(|| vec![200]),
-                headers: header.unwrap_or_default(),
-                contains,
-            },
-        },
-        RawKind::Tcp => ProbeKind::Tcp { port: port? },
-        RawKind::Tls => ProbeKind::Tls { port: port? },
-        RawKind::Exec => ProbeKind::Exec {
-            command: command.ok_or_else(|| missing("command", "of kind `exec` needs a command"))?,
-            contains,
-        },
-        RawKind::Log => ProbeKind::Log {
-            contains: contains.ok_or_else(|| missing("contains", "of kind `log` needs a text to find"))?,
-        },
-    };
-    Ok(ProbeSpec { name, service: service.unwrap_or_else(|| primary.to_owned()), kind, window })
+fn probes(list: Vec<Section<'_>>, primary: &str) -> Vec<ProbeSpec> {
+    let mut names = Names::default();
+    list.into_iter().filter_map(|at| probe(at, primary, &mut names)).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Http,
+    Tcp,
+    Tls,
+    Exec,
+    Log,
+}
+
+fn probe(at: Section<'_>, primary: &str, names: &mut Names) -> Option<ProbeSpec> {
+    let name = names.take(&at, "name", "what it asks, for people");
+    let kinds = [
+        ("http", Kind::Http),
+        ("tcp", Kind::Tcp),
+        ("tls", Kind::Tls),
+        ("exec", Kind::Exec),
+        ("log", Kind::Log),
+    ];
+    if !at.has("kind") {
+        at.wrong(
+            "",
+            "it has no `kind`",
+            "add `kind = \"http\"`, `\"tcp\"`, `\"tls\"`, `\"exec\"` or `\"log\"`",
+        );
+    }
+    let kind = at.word("kind", &kinds);
+    let service = at.text_or("service", primary, "the primary service");
+    let window = window(&at, "a cold first boot of a large app on a shared node (CC-024)");
+    let kind = kind.and_then(|kind| {
+        // Known whatever the kind, and refused where they say nothing.
+        let useful: &[&str] = match kind {
+            Kind::Http => &["port", "path", "status", "header", "contains"],
+            Kind::Tcp | Kind::Tls => &["port"],
+            Kind::Exec => &["command", "contains"],
+            Kind::Log => &["contains"],
+        };
+        let all = ["port", "command", "path", "status", "header", "contains"];
+        for key in all.into_iter().filter(|k| !useful.contains(k)) {
+            at.skip(key);
+            if at.has(key) {
+                at.wrong(
+                    key,
+                    "it says nothing about a probe of this kind",
+                    &format!(
+                        "use {}",
+                        useful.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+                    ),
+                );
+            }
+        }
+        Some(match kind {
+            Kind::Http => {
+                let path = at.text_or("path", "/", "the app's own page");
+                if !path.starts_with('/') {
+                    at.wrong("path", format!("`{path}` does not begin with `/`"), "");
+                }
+                let mut status = at.statuses("status");
+                if status.is_empty() {
+                    status.push(200);
+                }
+                let check = Check { status, headers: at.map("header"), contains: at.text("contains") };
+                ProbeKind::Http { port: at.needed_port("port")?, path, check }
+            }
+            Kind::Tcp => ProbeKind::Tcp { port: at.needed_port("port")? },
+            Kind::Tls => ProbeKind::Tls { port: at.needed_port("port")? },
+            Kind::Exec => {
+                let contains = at.text("contains");
+                ProbeKind::Exec { command: at.needed_command("command")?, contains }
+            }
+            Kind::Log => ProbeKind::Log { contains: at.needed_text("contains", "a text to find")? },
+        })
+    });
+    at.finish();
+    Some(ProbeSpec { name: name?, service, kind: kind?, window })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn says(text: &str) -> String {
-        match Overlay::check(text, Path::new("overlay.toml"), Path::new(".")) {
-            Ok(_) => "good".into(),
-            Err(problems) => problems.to_string(),
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_the_names_that_were_expected() {
-        let said = says("[health]\npaht = \"/\"\n");
-        assert!(said.contains("line 2, column 1"), "{said}");
-        assert!(said.contains("unknown field `paht`, expected one of `path`"), "{said}");
-    }
-
-    #[test]
-    fn every_problem_of_an_overlay_comes_at_once() {
-        insta::assert_snapshot!(says(r#"
-            compose = ["compose.nowhere.yml"]
-            [health]
-            path = "healthz"
-            window = "10"
-            status = [200, 1000]
-            [expected_na]
-            install = "no"
-            upgrade = ""
-            [[probe]]
-            name = "up"
-            kind = "tcp"
-        "#), @r#"
-        overlay.toml: `health.path`: `healthz` does not begin with `/`
-          hint: give the path part of the address, such as "/healthz"
-        overlay.toml: `health.status`: 1000 is not an HTTP status
-        overlay.toml: `health.window`: `10` has no unit
-          hint: write a number with `s`, `m` or `h`, such as "90s" or "10m"
-        overlay.toml: `probe[0].port`: probe `up` needs a port
-          hint: add the key
-        overlay.toml: `expected_na.install`: lint and install apply to every recipe
-          hint: waive single lint rules instead
-        overlay.toml: `expected_na.upgrade`: a tier is not left out without a reason
-          hint: say why it does not apply
-        overlay.toml: `compose`: there is no file `./compose.nowhere.yml`
-          hint: paths are meant from the overlay's folder
-        "#);
-    }
-
-    #[test]
-    fn an_empty_overlay_has_long_windows_and_means_the_service_app() {
-        let overlay = Overlay::check("", Path::new("overlay.toml"), Path::new(".")).unwrap();
-        assert_eq!(overlay.primary_service, "app");
-        assert_eq!(overlay.health.window.as_secs(), 600);
-    }
-}
+mod tests;
