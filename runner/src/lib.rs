@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod cli;
 pub mod doctor;
+pub mod exam;
 pub mod exit;
 pub mod gc;
 pub mod instance;
