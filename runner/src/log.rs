@@ -59,10 +59,7 @@ impl Log {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.seq += 1;
         let event = Event { v: FORMAT, seq: inner.seq, at: Utc::now(), run: self.run.clone(), what };
-        let mut line = self.masker.mask(&serde_json::to_string(&event).expect("an event is plain data"));
-        // What is shown is what was written: read back, so that the mask holds for every view.
-        let event = serde_json::from_str(&line).unwrap_or(event);
-        line.push('\n');
+        let (event, line) = self.masked(event);
         // One write for one line: a kill leaves whole lines or none.
         if let Err(error) = inner.file.write_all(line.as_bytes()) {
             tracing::error!(%error, "event not written");
@@ -72,6 +69,22 @@ impl Log {
             sink.take(&event);
         }
         inner.events.push(event);
+    }
+
+    /// Returns an event without secrets, and its line. What is shown is what was written: it is read back, so that the
+    /// mask holds for every view.
+    fn masked(&self, event: Event) -> (Event, String) {
+        let plain = "an event is plain data";
+        let mut value = serde_json::to_value(&event).expect(plain);
+        self.masker.mask_json(&mut value);
+        let event = serde_json::from_value(value).unwrap_or_else(|error| {
+            // Better a hole in the story than a secret in it.
+            tracing::error!(%error, seq = event.seq, "a masked event cannot be read");
+            let says = format!("event {} is withheld: without its secrets it cannot be read", event.seq);
+            Event { what: What::Warned { says }, ..event }
+        });
+        let line = serde_json::to_string(&event).expect(plain) + "\n";
+        (event, line)
     }
 
     /// Returns all events so far.
