@@ -1,5 +1,6 @@
-//! One recipe against one swarm: engine, source, probes, edge.
+//! One recipe against one swarm: engine, source, probes, edge, backups.
 
+pub mod backup;
 pub mod edge;
 pub mod engine;
 pub mod probe;
