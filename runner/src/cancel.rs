@@ -25,6 +25,12 @@ impl Cancel {
     }
 }
 
+/// Makes one that is asked by hand: by sending `true`.
+pub fn by_hand() -> (watch::Sender<bool>, Cancel) {
+    let (ask, asked) = watch::channel(false);
+    (ask, Cancel { asked })
+}
+
 /// Listens for Ctrl-C and SIGTERM. `second` is called at the second of them, and should end the process.
 pub fn listen(second: impl FnOnce() + Send + 'static) -> std::io::Result<Cancel> {
     let (ask, asked) = watch::channel(false);
