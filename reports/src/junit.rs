@@ -270,9 +270,9 @@ impl Named<'_> {
     /// nothing can be said of the data afterwards.
     fn datum(&mut self, datum: &Datum, at: &str) -> Option<TestCase> {
         let (deed, kind) = match datum.deed {
-            Deed::Checked => ("check", self.kind),
-            Deed::Seeded if !datum.ok => ("seed", NonSuccessKind::Error),
-            Deed::Destroyed if !datum.ok => ("destroy", NonSuccessKind::Error),
+            Deed::Checked => ("", self.kind),
+            Deed::Seeded if !datum.ok => (" planted", NonSuccessKind::Error),
+            Deed::Destroyed if !datum.ok => (" destroyed", NonSuccessKind::Error),
             Deed::Seeded | Deed::Destroyed => return None,
         };
         let status = if datum.ok {
@@ -280,7 +280,7 @@ impl Named<'_> {
         } else {
             status_of(kind, "data", &datum.says, plain(&datum.says))
         };
-        let name = format!("data {} {deed} in {}{at}", datum.name, datum.stage);
+        let name = format!("data {}{deed} in {}{at}", datum.name, datum.stage);
         Some(self.case(datum.source, &name, status, datum.millis))
     }
 
