@@ -4,10 +4,10 @@
 One connection: the server bans for five minutes who makes ten in two. Standard library alone.
 """
 
-
 import socket
 import ssl
 import struct
+import sys
 
 VERSION, AUTHENTICATE, REJECT, SERVER_SYNC, CHANNEL_STATE = 0, 2, 4, 5, 7
 
@@ -88,15 +88,18 @@ def call(address):
                 return rooms, told.get(3, b"").decode()
 
 
-def main():
-    rooms, welcome = call(("127.0.0.1", 64738))
-    tests = [
-        ("a caller is let in", True, ""),
-        ("the rooms are told, from the root on", 0 in rooms, f"rooms: {rooms}"),
-        # Planted before the upgrade, it has to be told by what runs and not only lie in the file.
-        ("a room that was made before is there", any(name.startswith("simmer") for name in rooms.values()), f"rooms: {rooms}"),
-        ("the greeting is the one of the settings", welcome == "Hello from Simmer", f"greeting: {welcome!r}"),
-    ]
+def main(what):
+    rooms, greeting = call(("127.0.0.1", 64738))
+    if what == "rooms":
+        # What runs tells it; a file that merely holds it would not do.
+        kept = any(name.startswith("simmer") for name in rooms.values())
+        tests = [("a room that was made before is there", kept, f"rooms: {rooms}")]
+    else:
+        tests = [
+            ("a caller is let in", True, ""),
+            ("the rooms are told, from the root on", 0 in rooms, f"rooms: {rooms}"),
+            ("the greeting is the one of the settings", greeting == "Hello from Simmer", f"greeting: {greeting!r}"),
+        ]
     print("TAP version 13", f"1..{len(tests)}", sep="\n")
     for place, (name, good, says) in enumerate(tests, 1):
         print("ok" if good else "not ok", place, "-", name)
@@ -105,4 +108,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2] or ["all"])
