@@ -149,26 +149,26 @@ pub async fn network(engine: &Engine, name: &str) -> Check {
 
 /// Says whether tasks on an overlay network reach each other, by trying.
 pub async fn overlay_traffic(engine: &Engine) -> Check {
-    match crate::overlay::try_traffic(engine).await {
+    match crate::traffic::try_traffic(engine).await {
         Ok(millis) => Check::new(
             "overlay",
             State::Good,
             format!("two tasks on an overlay network reached each other in {millis} ms"),
             "",
         ),
-        Err(crate::overlay::Untried::NoImage) => Check::new(
+        Err(crate::traffic::Untried::NoImage) => Check::new(
             "overlay",
             State::Unknown,
             "not tried: there is no image on the node to try it with",
             "`cargo xtask up` builds one; any run shows it as well",
         ),
-        Err(crate::overlay::Untried::Remote) => Check::new(
+        Err(crate::traffic::Untried::Remote) => Check::new(
             "overlay",
             State::Unknown,
             "not tried: the engine is on another machine",
             "run this there",
         ),
-        Err(crate::overlay::Untried::Broken(says)) => Check::new(
+        Err(crate::traffic::Untried::Broken(says)) => Check::new(
             "overlay",
             State::Bad,
             format!("tasks on an overlay network do not reach each other: {says}"),

@@ -56,6 +56,8 @@ pub struct Waiver {
     pub reason: String,
     /// Last day on which it holds; nothing: for ever.
     pub until: Option<NaiveDate>,
+    /// Only findings in this file of the recipe; nothing: wherever they are.
+    pub at: Option<String>,
 }
 
 macro_rules! powers {

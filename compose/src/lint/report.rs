@@ -50,6 +50,17 @@ impl Report {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
     }
 
+    /// Returns all findings, with those that are waived as infos that name the reason.
+    #[must_use]
+    pub fn with_waived(&self) -> Vec<Finding> {
+        let waived = self.waived.iter().map(|waived| {
+            let until = waived.until.map_or_else(|| "for ever".to_owned(), |until| format!("until {until}"));
+            let says = format!("waived {until} ({}): {}", waived.reason, waived.finding.says);
+            Finding { severity: Severity::Info, says, ..waived.finding.clone() }
+        });
+        self.findings.iter().cloned().chain(waived).collect()
+    }
+
     /// Returns how many findings have this severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {

@@ -2,7 +2,7 @@
 
 use domain::event::{Finding, Severity};
 
-use super::policy::{Policy, Waiver};
+use super::policy::{Policy, Trust, Waiver};
 use super::report::Waived;
 use super::rule::{Rule, rule};
 
@@ -10,7 +10,7 @@ pub(super) const W001: Rule = Rule {
     id: "W001",
     name: "waiver",
     severity: Severity::Warning,
-    says: "a waiver of the enrolment does nothing",
+    says: "a waiver does nothing",
     why: "a waiver that has ended or that names no rule looks like a decision and is none; what it was to hide \
           stands as a finding",
     remedy: "remove the waiver, or renew it with a new reason and end",
@@ -25,17 +25,25 @@ pub(super) fn split(findings: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, V
     let mut holding: Vec<&Waiver> = Vec::new();
     for waiver in &policy.waivers {
         let id = &waiver.rule;
-        let hits = findings.iter().filter(|finding| finding.rule == *id).count();
+        let hits = findings.iter().filter(|finding| covers(waiver, finding)).count();
         let (severity, says) = match waiver.until {
             _ if rule(id).is_none() => (Severity::Warning, format!("the waiver of `{id}` names no rule")),
             _ if NEVER_WAIVED.contains(&id.as_str()) => (
                 Severity::Warning,
                 format!("`{id}` cannot be waived: nothing can be deployed where it is broken"),
             ),
+            // Whoever wrote the code may have written the waiver.
+            _ if policy.trust == Trust::Untrusted && id.starts_with('P') => (
+                Severity::Warning,
+                format!("`{id}` cannot be waived: it is policy for code that anybody may have written"),
+            ),
             Some(until) if until < policy.today => {
                 (Severity::Warning, format!("the waiver of `{id}` ended on {until} ({})", waiver.reason))
             }
-            _ if hits == 0 => (Severity::Info, format!("the waiver of `{id}` covers nothing any more")),
+            _ if hits == 0 => {
+                let place = waiver.at.as_ref().map(|at| format!(" in `{at}`")).unwrap_or_default();
+                (Severity::Info, format!("the waiver of `{id}`{place} covers nothing any more"))
+            }
             _ => {
                 holding.push(waiver);
                 continue;
@@ -53,7 +61,7 @@ pub(super) fn split(findings: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, V
     let mut standing = idle;
     let mut waived = Vec::new();
     for finding in findings {
-        match holding.iter().find(|waiver| waiver.rule == finding.rule) {
+        match holding.iter().find(|waiver| covers(waiver, &finding)) {
             Some(waiver) => {
                 waived.push(Waived { finding, reason: waiver.reason.clone(), until: waiver.until });
             }
@@ -61,4 +69,8 @@ pub(super) fn split(findings: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, V
         }
     }
     (standing, waived)
+}
+
+fn covers(waiver: &Waiver, finding: &Finding) -> bool {
+    waiver.rule == finding.rule && waiver.at.as_ref().is_none_or(|at| *at == finding.file)
 }

@@ -4,6 +4,7 @@
 //! says why. Times are the engine's: a clock that differs from ours is measured once, when we connect.
 
 mod apply;
+mod build;
 mod clear;
 mod error;
 mod exec;
@@ -31,6 +32,7 @@ use bollard::Docker;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use apply::{Applied, AppliedService, Touched};
+pub use build::{BuildError, BuildOrder, ImageBuilt};
 pub use clear::{Broom, Cleared, Keep, Left};
 pub use error::{Chain, EngineError};
 pub use exec::{ExecError, ExecOutput, ExecRequest};

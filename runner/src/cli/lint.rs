@@ -11,7 +11,7 @@ use super::args::LintArgs;
 use super::{Place, Trouble, say};
 use crate::exit::Exit;
 use crate::instance::Overlay;
-use crate::run::{LintSubject, SYNC_LIMIT, Tree, lint_tree};
+use crate::run::{LintSubject, SYNC_LIMIT, Tree, canonical_domain, lint_tree};
 
 pub(super) async fn lint(place: &Place, args: &LintArgs) -> Result<Exit, Trouble> {
     if args.rules {
@@ -62,6 +62,7 @@ fn lint_folder(folder: &Path) -> Result<compose::lint::Report, Trouble> {
         network: "proxy",
         allow: &[],
         domain: &allotter().run(&run, Side::A, 0),
+        canonical: None,
     }))
 }
 
@@ -112,6 +113,7 @@ async fn lint_enrolled(
             network: &instance.settings.edge.network,
             allow: &enrolment.allow,
             domain: &instance.settings.allotter.run(&id, Side::A, 0),
+            canonical: enrolment.canonical.then(|| canonical_domain(&instance, name)),
         })
     });
     crate::run::drop_folder(&folder);

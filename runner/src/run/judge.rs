@@ -15,7 +15,7 @@ use domain::{Cause, RunId, Tier, Verdict, What};
 use harness::engine::{Engine, EngineFacts};
 
 use super::edge::Front;
-use super::lint::{LintSubject, lint_tree};
+use super::lint::{LintSubject, canonical_domain, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
 use super::side::{FollowLogs, KeepStack, Shared, SideEnd};
 use super::sides::{Grounds, take_sides};
@@ -227,11 +227,12 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
         network: &instance.settings.edge.network,
         allow: &prepared.enrolment.allow,
         domain: &domain,
+        canonical: prepared.enrolment.canonical.then(|| canonical_domain(instance, &prepared.recipe)),
     });
     for unjudged in &report.unjudged {
         log.tell(What::Warned { says: format!("lint rule {} not judged: {}", unjudged.rule, unjudged.why) });
     }
-    let findings = report.findings;
+    let findings = report.with_waived();
     let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
     let verdict = match errors.first() {
         None => Verdict::Passed { depth: domain::verdict::Depth::Asserted },

@@ -158,18 +158,32 @@ fn program(at: &Section<'_>, ground: Ground<'_>) -> Option<How> {
         at.wrong("run", "it names no program", "give a path from the overlay's folder");
         return None;
     };
-    match inside(ground.folder, &first) {
-        Ok(path) if path.is_file() => command[0] = path.to_string_lossy().into_owned(),
-        Ok(_) => {
-            at.wrong("run", format!("`{first}` is a folder"), "name the program in it");
-            return None;
-        }
-        Err((says, hint)) => {
-            at.wrong("run", says, hint);
-            return None;
+    // A bare word that is no file of the overlay is a program of the machine, such as `python3`.
+    if first.contains('/') || ground.folder.join(&first).exists() {
+        match inside(ground.folder, &first) {
+            Ok(path) if path.is_file() && !can_start(&path) => {
+                at.wrong(
+                    "run",
+                    format!("`{first}` is neither executable nor a `.sh` or `.py` file"),
+                    "`chmod +x` it, or name what runs it: `run = [\"python3\", \"tests/x\"]`",
+                );
+                return None;
+            }
+            Ok(path) => command[0] = path.to_string_lossy().into_owned(),
+            Err((says, hint)) => {
+                at.wrong("run", says, hint);
+                return None;
+            }
         }
     }
     Some(How::Program { command, speaks, env })
+}
+
+/// Whether `exam` knows how to start a file.
+fn can_start(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_program = path.metadata().is_ok_and(|about| about.permissions().mode() & 0o111 != 0);
+    is_program || path.extension().is_some_and(|e| e == "sh" || e == "py")
 }
 
 fn exec(at: &Section<'_>, ground: Ground<'_>) -> Option<How> {

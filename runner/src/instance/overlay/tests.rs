@@ -10,6 +10,7 @@ fn folder() -> tempfile::TempDir {
     std::fs::write(folder.path().join("tests/x.sh"), "exit 0\n").unwrap();
     std::fs::write(folder.path().join("box/Dockerfile"), "FROM scratch\n").unwrap();
     std::fs::write(folder.path().join("compose.ci.yml"), "services: {}\n").unwrap();
+    std::fs::write(folder.path().join("tests/notes.txt"), "").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("tests/link.sh")).unwrap();
     folder
 }
@@ -309,6 +310,9 @@ run = "../x.sh"
 [[test]]
 name = "links out"
 run = "tests/link.sh"
+[[test]]
+name = "cannot start"
+run = "tests/notes.txt"
 [[test]]
 name = "half a program"
 exec = { command = ["true"] }
