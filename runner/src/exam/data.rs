@@ -45,10 +45,12 @@ pub async fn plant(scene: &Scene, spec: &DatumSpec, marker: &Marker, stage: &str
             Came::Otherwise { says } => {
                 Some(seed(format!("it was planted, and its check does not find it: {says}")))
             }
-            came => untold(spec, "check", came),
+            came @ (Came::Skipped { .. } | Came::Broken { .. } | Came::Trouble(_)) => {
+                untold(spec, "check", came)
+            }
         },
         Came::Otherwise { says } => Some(seed(says)),
-        came => untold(spec, "seed", came),
+        came @ (Came::Skipped { .. } | Came::Broken { .. } | Came::Trouble(_)) => untold(spec, "seed", came),
     };
     Some(done(spec, Deed::Seeded, stage, "planted and read back", started, cause))
 }

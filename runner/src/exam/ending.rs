@@ -121,8 +121,13 @@ fn all_skipped(cases: &[TestCase]) -> Option<String> {
 
 fn failures(failed: &[&TestCase], all: usize) -> String {
     let named = failed.iter().take(NAMED).map(|case| match &case.outcome {
-        TestOutcome::Failed { says } if !says.is_empty() => format!("`{}` ({says})", case.name),
-        _ => format!("`{}`", case.name),
+        TestOutcome::Failed { says } | TestOutcome::Broken { says } if !says.is_empty() => {
+            format!("`{}` ({says})", case.name)
+        }
+        TestOutcome::Failed { .. }
+        | TestOutcome::Broken { .. }
+        | TestOutcome::Passed
+        | TestOutcome::Skipped { .. } => format!("`{}`", case.name),
     });
     let more = match failed.len().saturating_sub(NAMED) {
         0 => String::new(),
@@ -190,7 +195,7 @@ mod tests {
         Skipped { why: "no key" } 1
         Broken { says: "`a` could not be judged: fixture" } 1
         Broken { says: "it wrote no JUnit report (to `$SIMMER_JUNIT`, or as `*.xml` in its work folder)" } 0
-        Broken { says: "its JUnit report cannot be read: unclosed token found at 1:1" } 0
+        Broken { says: "its JUnit report cannot be read: the document does not have a root node" } 0
         Broken { says: "its TAP cannot be relied on: there is no plan (`1..N`), so that nobody knows whether it came to its end" } 0
         Skipped { why: "no db" } 0
         Broken { says: "its TAP cannot be relied on: 2 cases were planned, and 1 were told of" } 1

@@ -137,7 +137,7 @@ mod tests {
         let bomb = "<!DOCTYPE a [<!ENTITY x \"xxxx\"><!ENTITY y \"&x;&x;\">]><testsuite name='&y;'/>";
         let all = ["", "<html/>", "<testsuite>", bomb].map(told);
         insta::assert_snapshot!(all.join("\n"), @"
-        refused: the root node was not found
+        refused: the document does not have a root node
         refused: its outermost element is `html`, not `testsuites`
         refused: the root node was opened but never closed
         refused: XML with DTD detected

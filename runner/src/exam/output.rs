@@ -88,7 +88,7 @@ mod tests {
     fn law_11_a_secret_that_lies_across_the_cut_is_not_shown_in_part() {
         let masker = Masker::default();
         masker.add("correct-horse-battery");
-        for before in HEAD - 22..HEAD + 2 {
+        for before in [HEAD - 21, HEAD - 11, HEAD - 1, HEAD] {
             let mut kept = Kept::default();
             kept.push(&vec![b'.'; before]);
             kept.push(b"correct-horse-battery");

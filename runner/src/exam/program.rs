@@ -369,9 +369,9 @@ fn resolve(root: &Path, command: &[String], junit: &Path, path: &str) -> Result<
 
 /// Returns a name that may stand in a path.
 fn slug(text: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let mut slug: String = text.chars().map(plain).take(60).collect();
-    slug.truncate(slug.trim_end_matches('-').len());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    slug.truncate(60);
     slug
 }
 
@@ -419,6 +419,6 @@ mod tests {
 
     #[test]
     fn a_slug_may_stand_in_a_path() {
-        assert_eq!(slug("custom-../../Etc passwd ü!"), "custom--------etc-passwd");
+        assert_eq!(slug("custom-../../Etc passwd ü!"), "custom-etc-passwd");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -75,7 +75,14 @@ fn watch(command: &[OsString], grace: Duration) -> Ended {
     let started = Command::new(program).args(args).stdin(Stdio::null()).process_group(0).spawn();
     let child = match started {
         Ok(child) => child,
-        Err(error) => return failed(format!("`{}` could not be started: {error}", program.display())),
+        Err(error) => {
+            let is_script = error.kind() == ErrorKind::NotFound && Path::new(program).is_file();
+            let why = match is_script {
+                true => "what its first line names to run it is not there".to_owned(),
+                false => error.to_string(),
+            };
+            return failed(format!("`{}` could not be started: {why}", program.display()));
+        }
     };
     let (tell, news) = channel();
     let listener = tell.clone();

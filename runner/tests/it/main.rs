@@ -3,3 +3,5 @@
 
 mod command_line;
 mod engines;
+mod exam;
+mod why;
