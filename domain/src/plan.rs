@@ -23,8 +23,10 @@ pub enum Act {
     Ready(Which),
     /// Watch on: what was settled has to stay so.
     Soak(Which),
-    /// Plant the witness files and the overlay's data.
+    /// Plant the witness files.
     Seed,
+    /// Plant the overlay's data where it is not there yet, and take its counts.
+    SeedData,
     /// Change the stack in place from base to target.
     Upgrade,
     /// Same witness files, other digest, right label?
@@ -33,18 +35,22 @@ pub enum Act {
     CheckData,
     /// Carry out the tests of a tier.
     Test(Tier),
-    /// Plant what the backup has to hold: fresh witness files, and the overlay's data where it is not there yet.
+    /// Plant fresh witness files, which the backup has to hold.
     Mark,
     /// Hooks and snapshot, as the recipe's labels say; then look whether the artefact is what they promise.
     Backup,
     /// Plant data that the backup cannot know.
     MarkNewer,
-    /// Destroy what the backup has to bring back, and prove that it is gone.
+    /// Destroy the witness files that the backup has to bring back, and prove that they are gone.
     Destroy,
+    /// Destroy the overlay's data likewise.
+    DestroyData,
     /// Put the snapshot back under the running stack, with the recipe's restore hooks around it.
     Restore,
-    /// Read back what the restore had to bring.
+    /// Read back the witness files that the restore had to bring.
     CheckRestore,
+    /// Read back the overlay's data, and see what became of what the backup could not know.
+    CheckRestoreData,
 }
 
 impl Act {
@@ -62,6 +68,7 @@ impl Act {
             Self::Ready(Which::Target) => "ready",
             Self::Soak(_) => "soak",
             Self::Seed => "seed",
+            Self::SeedData => "seed data",
             Self::Upgrade => "upgrade",
             Self::CheckUpgrade => "check",
             Self::CheckData => "check data",
@@ -70,8 +77,10 @@ impl Act {
             Self::Backup => "backup",
             Self::MarkNewer => "mark newer",
             Self::Destroy => "destroy",
+            Self::DestroyData => "destroy data",
             Self::Restore => "restore",
             Self::CheckRestore => "read back",
+            Self::CheckRestoreData => "read data back",
         }
     }
 }
@@ -149,6 +158,8 @@ pub struct Brought {
     pub readiness: bool,
     /// Whether there is data to plant, or a count to take.
     pub data: bool,
+    /// Whether some of the data is planted once more after the backup.
+    pub newer: bool,
     /// The tiers of which there are tests.
     pub tests: BTreeSet<Tier>,
 }
@@ -287,8 +298,11 @@ fn upgrade_acts(brought: &Brought) -> Vec<Planned> {
     if brought.readiness {
         acts.push(Act::Ready(Base));
     }
+    acts.push(Act::Seed);
+    if brought.data {
+        acts.push(Act::SeedData);
+    }
     acts.extend([
-        Act::Seed,
         Act::Upgrade,
         Act::Settle(Target),
         Act::CheckUpgrade,
@@ -312,26 +326,34 @@ fn later_acts(tiers: &[Tier], brought: &Brought) -> Vec<Planned> {
     use Which::Target;
     let mut acts = Vec::new();
     if tiers.contains(&Tier::Backup) || tiers.contains(&Tier::Restore) {
-        acts.extend(under(Tier::Backup, [Act::Mark, Act::Backup]));
+        acts.push(Planned { tier: Tier::Backup, act: Act::Mark });
+        if brought.data {
+            acts.push(Planned { tier: Tier::Backup, act: Act::SeedData });
+        }
+        acts.push(Planned { tier: Tier::Backup, act: Act::Backup });
         if tiers.contains(&Tier::Backup) {
             acts.extend(tests(Tier::Backup, brought));
         }
     }
     if tiers.contains(&Tier::Restore) {
-        if brought.data {
+        if brought.newer {
             acts.push(Planned { tier: Tier::Restore, act: Act::MarkNewer });
+        }
+        acts.push(Planned { tier: Tier::Restore, act: Act::Destroy });
+        if brought.data {
+            acts.push(Planned { tier: Tier::Restore, act: Act::DestroyData });
         }
         // The order is part of what is tested. A database that is killed between restore and reading back replays
         // its old files and looks restored; one that is stopped in order writes its present state over them
         // (measured on PostgreSQL). So nothing is restarted here: whoever restores by hand does not do it either.
-        acts.extend(under(
-            Tier::Restore,
-            [Act::Destroy, Act::Restore, Act::Settle(Target), Act::Probe(Target)],
-        ));
+        acts.extend(under(Tier::Restore, [Act::Restore, Act::Settle(Target), Act::Probe(Target)]));
         if brought.readiness {
             acts.push(Planned { tier: Tier::Restore, act: Act::Ready(Target) });
         }
         acts.push(Planned { tier: Tier::Restore, act: Act::CheckRestore });
+        if brought.data {
+            acts.push(Planned { tier: Tier::Restore, act: Act::CheckRestoreData });
+        }
         acts.extend(tests(Tier::Restore, brought));
     }
     if tiers.contains(&Tier::Custom) {

@@ -27,7 +27,7 @@ const PLAIN: Case<'static> = Case {
     ports: &[],
     na: &[],
     backup_label: true,
-    brought: Brought { readiness: false, data: false, tests: BTreeSet::new() },
+    brought: Brought { readiness: false, data: false, newer: false, tests: BTreeSet::new() },
 };
 
 fn plan_of(case: &Case<'_>) -> RunPlan {
@@ -65,7 +65,7 @@ fn planned(case: &Case<'_>) -> String {
 }
 
 fn everything() -> Brought {
-    Brought { readiness: true, data: true, tests: Tier::ALL.into() }
+    Brought { readiness: true, data: true, newer: true, tests: Tier::ALL.into() }
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn what_the_overlay_brings_is_done_in_its_tier() {
     A0 judges install
       install: pull, deploy, settle, probe, soak, ready, tests
     B0 judges upgrade, backup, restore, custom
-      upgrade: pull, pull, deploy base, settle base, probe base, ready base, seed, upgrade, settle, check, probe, soak, check, ready, check data, tests
-      backup: mark, backup, tests
-      restore: mark newer, destroy, restore, settle, probe, ready, read back, tests
+      upgrade: pull, pull, deploy base, settle base, probe base, ready base, seed, seed data, upgrade, settle, check, probe, soak, check, ready, check data, tests
+      backup: mark, seed data, backup, tests
+      restore: mark newer, destroy, destroy data, restore, settle, probe, ready, read back, read data back, tests
       custom: ready, tests
     ");
 }
@@ -137,8 +137,8 @@ fn restore_alone_makes_the_backup_that_it_needs() {
     SideBySide
     B0 judges restore
       install: pull, deploy, settle, probe, ready
-      backup: mark, backup
-      restore: mark newer, destroy, restore, settle, probe, ready, read back, tests
+      backup: mark, seed data, backup
+      restore: mark newer, destroy, destroy data, restore, settle, probe, ready, read back, read data back, tests
     no lint: not asked for
     no install: not asked for
     no upgrade: not asked for
@@ -160,8 +160,8 @@ fn cc_021_a_red_upgrade_leaves_the_later_tiers_to_a_fresh_stack() {
     insta::assert_snapshot!(told(&plan.sides[1].rest_after(Tier::Upgrade, 1).unwrap()), @r"
     B1 judges backup, restore, custom
       install: pull, deploy, settle, probe, ready
-      backup: mark, backup, tests
-      restore: mark newer, destroy, restore, settle, probe, ready, read back, tests
+      backup: mark, seed data, backup, tests
+      restore: mark newer, destroy, destroy data, restore, settle, probe, ready, read back, read data back, tests
       custom: ready, tests
     ");
 }

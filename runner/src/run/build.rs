@@ -7,7 +7,7 @@ use std::io::Read as _;
 use chrono::{DateTime, Utc};
 use compose::Problem;
 use compose::convert::{ApiVersion, ConvertInput, EndpointPolicy, EngineFacts as Api, adapt, convert, own};
-use compose::recipe::{self, Chaos, OurLabels, SecretValue, labels as coop};
+use compose::recipe::{self, BackupPlan, Chaos, OurLabels, SecretValue, backup_plan, labels as coop};
 use compose::specs::{SecretBytes, SecretSpec, StackSpecs};
 use domain::event::Deviation;
 use domain::route::Table;
@@ -34,6 +34,17 @@ pub(crate) struct Built {
     pub(crate) version_labels: BTreeMap<String, String>,
     /// What the services' Traefik labels ask for.
     pub(crate) routes: Table,
+    /// What the backup labels ask for.
+    pub(crate) backup: BackupPlan,
+    /// Values of the secrets, by their names in the recipe.
+    secrets: BTreeMap<String, SecretValue>,
+}
+
+impl Built {
+    /// Returns the values of the stack's secrets, by their names in the recipe. They are in the mask already.
+    pub(crate) fn secrets(&self) -> BTreeMap<String, String> {
+        self.secrets.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect()
+    }
 }
 
 /// Whose the objects are.
@@ -149,8 +160,10 @@ pub(crate) fn build(tree: &Tree, ground: Ground<'_>, secrets: &mut SecretStore) 
         let secret = first.key.trim_start_matches("secrets.").to_owned();
         return Err(Cause::SecretMissing { secret, says: told(&first) });
     }
+    let mut values = BTreeMap::new();
     for need in &needs {
         let value = secrets.get(need, &given)?;
+        values.insert(need.key.clone(), value.clone());
         specs.external.secrets.remove(&need.name);
         specs.secrets.push(SecretSpec {
             name: need.name.clone(),
@@ -201,6 +214,8 @@ pub(crate) fn build(tree: &Tree, ground: Ground<'_>, secrets: &mut SecretStore) 
         deviations: deviations.iter().map(|d| deviation(d, stack)).collect(),
         version_labels,
         routes,
+        backup: backup_plan(&specs, stack),
+        secrets: values,
         specs,
     })
 }

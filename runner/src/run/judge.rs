@@ -11,18 +11,22 @@ use domain::event::{Event, Severity, worst};
 use domain::level::level;
 use domain::names::Side;
 use domain::plan::Room;
+use domain::release::newest;
 use domain::{Cause, RunId, Tier, Verdict, What};
+use harness::backup::{Place, Program};
 use harness::engine::{Engine, EngineFacts};
 
 use super::edge::Front;
-use super::lint::{LintSubject, canonical_domain, lint_tree};
+use super::lint::{LintSubject, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
 use super::side::{FollowLogs, KeepStack, Shared, SideEnd};
 use super::sides::{Grounds, take_sides};
 use crate::cancel::Cancel;
 use crate::cli::Trouble;
+use crate::exam;
 use crate::exit::Exit;
 use crate::instance::Instance;
+use crate::instance::ask::Judged;
 use crate::lease::{Lease, Leases, Owner};
 use crate::log::Log;
 use crate::mask::Masker;
@@ -91,6 +95,7 @@ pub async fn run(
         Err(error) => Err(held(error)),
     };
     drop_folder(&folder.join("trees"));
+    drop_folder(&folder.join("work"));
     if outcome.is_err() {
         drop_folder(&folder);
     }
@@ -172,12 +177,20 @@ async fn judged(
         instance: instance.id().map_err(|error| {
             Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
         })?,
+        backups: Place::under(&instance.settings.state.join("backups"), Program::Embedded),
+        recipe: prepared.recipe.clone(),
+        subject: subject(prepared),
+        program: std::env::current_exe().map_err(|error| {
+            Trouble::from_error(Exit::NotJudged, "could not find this program's own file", &error)
+        })?,
+        path: std::env::var("PATH").unwrap_or_default(),
         ends: tokio::time::Instant::now() + instance.settings.run_limit,
         run_limit: instance.settings.run_limit,
+        nodes: facts.nodes,
     };
     let stop_ticking = tick(&manner.view);
-    let ground = Grounds { instance, shared: &shared, prepared, facts, manner };
-    let ends = take_sides(ground).await;
+    let grounds = Grounds { instance, shared: &shared, prepared, facts, manner };
+    let ends = take_sides(grounds).await;
     stop_ticking.store(true, Ordering::Relaxed);
 
     let mut left = Vec::new();
@@ -217,6 +230,17 @@ async fn judged(
     })
 }
 
+/// Returns what is judged, in the words of tests.
+fn subject(prepared: &Prepared) -> exam::Subject {
+    let judged = match &prepared.target.release {
+        Some(release) => Judged::Release(release.version.clone()),
+        None => Judged::Head {
+            newest: newest(&prepared.releases.releases).map(|release| release.version.clone()),
+        },
+    };
+    exam::Subject { name: prepared.subject.at.clone(), commit: prepared.subject.commit.clone(), judged }
+}
+
 fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
     let domain = instance.settings.allotter.run(&prepared.run, Side::A, 0);
     let report = lint_tree(&LintSubject {
@@ -227,12 +251,11 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
         network: &instance.settings.edge.network,
         allow: &prepared.enrolment.allow,
         domain: &domain,
-        canonical: prepared.enrolment.canonical.then(|| canonical_domain(instance, &prepared.recipe)),
     });
     for unjudged in &report.unjudged {
         log.tell(What::Warned { says: format!("lint rule {} not judged: {}", unjudged.rule, unjudged.why) });
     }
-    let findings = report.with_waived();
+    let findings = report.findings;
     let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
     let verdict = match errors.first() {
         None => Verdict::Passed { depth: domain::verdict::Depth::Asserted },

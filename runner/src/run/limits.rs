@@ -22,8 +22,8 @@ pub(crate) fn of_act(act: &Act, overlay: &Overlay) -> Duration {
         Act::Deploy(_) | Act::Upgrade => DEPLOY_LIMIT,
         Act::Settle(_) | Act::Probe(_) => window + SLACK,
         Act::Soak(_) => soak + SLACK,
-        Act::CheckUpgrade => CHECK_LIMIT,
-        Act::Seed | Act::Mark | Act::MarkNewer | Act::Destroy | Act::CheckData | Act::CheckRestore => {
+        Act::Seed | Act::Mark | Act::CheckUpgrade | Act::Destroy | Act::CheckRestore => CHECK_LIMIT,
+        Act::SeedData | Act::CheckData | Act::MarkNewer | Act::DestroyData | Act::CheckRestoreData => {
             DATA_LIMIT
         }
         Act::Backup | Act::Restore => SNAPSHOT_LIMIT,
@@ -31,7 +31,8 @@ pub(crate) fn of_act(act: &Act, overlay: &Overlay) -> Duration {
     }
 }
 
-/// Returns whose time an act is. Soaking is waiting that we chose.
+/// Returns whose time an act is. What a hook, a test or an ask of the overlay takes is the app's: it answers as fast as
+/// it can. What the floor plants and reads is ours, and so is soaking, which is waiting that we chose.
 pub(crate) fn whose(act: &Act) -> Whose {
     match act {
         Act::Pull(_)
@@ -40,17 +41,17 @@ pub(crate) fn whose(act: &Act) -> Whose {
         | Act::Upgrade
         | Act::Probe(_)
         | Act::Ready(_)
+        | Act::SeedData
+        | Act::CheckData
+        | Act::MarkNewer
+        | Act::DestroyData
+        | Act::CheckRestoreData
         | Act::Backup
         | Act::Restore
         | Act::Test(_) => Whose::App,
-        Act::Seed
-        | Act::CheckUpgrade
-        | Act::CheckData
-        | Act::Soak(_)
-        | Act::Mark
-        | Act::MarkNewer
-        | Act::Destroy
-        | Act::CheckRestore => Whose::Ours,
+        Act::Seed | Act::CheckUpgrade | Act::Soak(_) | Act::Mark | Act::Destroy | Act::CheckRestore => {
+            Whose::Ours
+        }
     }
 }
 

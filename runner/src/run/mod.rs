@@ -3,9 +3,12 @@
 //! `prepare` finds out what there is, `domain::plan` decides what to do, `side` does it on one stack,
 //! and `judge` turns how it ended into verdicts.
 
+mod backup;
 mod build;
 mod check;
+mod data;
 mod edge;
+mod exams;
 mod judge;
 mod keep;
 pub mod labels;
@@ -20,12 +23,12 @@ mod witness;
 
 pub use judge::{Manner, Outcome, run};
 pub(crate) use judge::{drop_folder, random_bytes};
-pub use lint::{LintSubject, canonical_domain, lint_tree};
+pub use lint::{LintSubject, lint_tree};
 pub(crate) use prepare::prepare;
 pub use prepare::{Prepared, Wanted};
 pub(crate) use side::left_names;
 pub use side::{FollowLogs, KeepStack};
-pub use tree::Tree;
+pub use tree::{Read, Tree};
 
 use std::time::Duration;
 
@@ -44,10 +47,10 @@ pub(crate) const SYNC_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) const PULL_LIMIT: Duration = Duration::from_secs(1800);
 /// Longest time for creating or changing a stack: a few dozen calls to a busy engine.
 pub(crate) const DEPLOY_LIMIT: Duration = Duration::from_secs(120);
-/// Longest time for reading witness files and for comparing images and labels.
+/// Longest time for planting or reading witness files and for comparing images and labels.
 pub(crate) const CHECK_LIMIT: Duration = Duration::from_secs(120);
-/// Longest time for planting, reading or destroying data: the overlay's asks have deadlines of their own, which end
-/// first.
+/// Longest time for planting, reading or destroying the overlay's data: its asks have deadlines of their own, which
+/// end first.
 pub(crate) const DATA_LIMIT: Duration = Duration::from_secs(900);
 /// Longest time for a backup or a restore with its hooks: a dump and its loading, and some gigabytes to copy.
 pub(crate) const SNAPSHOT_LIMIT: Duration = Duration::from_secs(1500);

@@ -129,7 +129,7 @@ pub(crate) async fn prepare(
         published_ports: &published,
         room_for_two: room_for_two(),
         backup_label: asks_for_backup(&target, &overlay, &domain, &stack),
-        brought: &Brought::default(),
+        brought: &brought(&overlay),
     });
     let subject = Subject {
         recipe: name.clone(),
@@ -150,6 +150,15 @@ pub(crate) async fn prepare(
         ports,
         folder,
     })
+}
+
+fn brought(overlay: &Overlay) -> Brought {
+    Brought {
+        readiness: !overlay.readiness.is_empty(),
+        data: !overlay.data.is_empty() || !overlay.fingerprints.is_empty(),
+        newer: overlay.data.iter().any(|spec| spec.after_backup.is_some()),
+        tests: overlay.tests.iter().map(|spec| spec.tier).collect(),
+    }
 }
 
 /// Whether the labels ask for a backup. Files that do not read ask for one: the run will say what is wrong with them,

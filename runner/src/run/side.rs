@@ -1,6 +1,7 @@
 //! One stack of a run, from its first act to the proof that nothing of it is left.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,16 +9,20 @@ use domain::event::Deviation;
 use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance, verdicts};
 use domain::plan::{Act, Planned, SidePlan, Which};
 use domain::settle::SettleLimits;
-use domain::{Cause, Domain, Fault, StackName, Tier, Verdict, What};
-use harness::engine::{Applied, Broom, Engine, Freshness, Keep, Scope};
+use domain::{Cause, Domain, Fault, RecipeName, StackName, Tier, Verdict, What};
+use harness::backup::Place;
+use harness::engine::{Applied, Broom, Engine, Freshness, Keep, ResolvedImage, Scope, Wanted};
 
+use super::backup::Stored;
 use super::build::Built;
 use super::check::{self, Running};
+use super::data::Ledger;
 use super::edge::Front;
 use super::limits::{self, Walls};
-use super::witness::{self, Witness};
+use super::witness::{self, Places, Witness};
 use super::{At, CLEAR_LIMIT, keep, millis, outside};
 use crate::cancel::Cancel;
+use crate::exam;
 use crate::instance::Overlay;
 use crate::log::Log;
 use crate::mask::Masker;
@@ -37,9 +42,19 @@ pub(crate) struct Shared {
     pub(crate) masker: Masker,
     /// Labels by which this run's objects are found.
     pub(crate) instance: String,
+    /// Where backups go.
+    pub(crate) backups: Place,
+    pub(crate) recipe: RecipeName,
+    pub(crate) subject: exam::Subject,
+    /// This very program, which keeps test programs together.
+    pub(crate) program: PathBuf,
+    /// `PATH` of test programs.
+    pub(crate) path: String,
     /// When the whole run has to be over (CC-044).
     pub(crate) ends: tokio::time::Instant,
     pub(crate) run_limit: Duration,
+    /// Nodes of the swarm.
+    pub(crate) nodes: u64,
 }
 
 /// Whether the stack is cleared at the end.
@@ -117,9 +132,15 @@ pub(crate) struct SideRun<'a> {
     pub(crate) releases: &'a Releases,
     walls: Walls,
     pub(crate) applied: Option<Applied>,
+    /// Images of each release that was pulled, by service.
+    pub(crate) resolved: Vec<(Which, BTreeMap<String, ResolvedImage>)>,
     settled_at: Option<DateTime<Utc>>,
     before: Option<Running>,
     pub(crate) witnesses: Vec<Witness>,
+    pub(crate) ledger: Ledger,
+    pub(crate) stored: Option<Stored>,
+    /// Whether the target was applied over the base.
+    pub(crate) is_upgraded: bool,
     /// What was asked of the app itself and held, by tier.
     pub(crate) asserted: BTreeMap<Tier, u32>,
     left: Vec<String>,
@@ -158,9 +179,13 @@ pub(crate) async fn run_side(
         releases,
         walls: Walls::new(shared.ends, shared.run_limit, &shared.overlay),
         applied: None,
+        resolved: Vec::new(),
         settled_at: None,
         before: None,
         witnesses: Vec::new(),
+        ledger: Ledger::default(),
+        stored: None,
+        is_upgraded: false,
         asserted: BTreeMap::new(),
         left: Vec::new(),
     };
@@ -273,25 +298,39 @@ impl SideRun<'_> {
         match &planned.act {
             Act::Pull(which) => self.pull(*which).await,
             Act::Deploy(which) => self.deploy(*which).await,
-            Act::Upgrade => self.deploy(Which::Target).await,
+            Act::Upgrade => {
+                let did = self.deploy(Which::Target).await;
+                self.is_upgraded = true;
+                did
+            }
             Act::Settle(_) => self.settle().await,
             Act::Probe(which) => self.probe(*which, tier).await,
             Act::Soak(_) => self.soak().await,
             Act::Seed => {
-                let (before, seeded) =
-                    tokio::join!(check::running(self.shared, self.stack), self.seed("seed"));
+                let (before, planted) = tokio::join!(
+                    check::running(self.shared, self.stack),
+                    witness::plant(self.shared, self.stack, "seed", &Places::Roots)
+                );
                 self.before = Some(before?);
-                seeded
+                self.witnesses = planted?;
+                Ok(format!("{} volumes", self.witnesses.len()).into())
             }
+            Act::Mark => self.mark().await,
             Act::CheckUpgrade => self.check_upgrade(tier).await,
-            Act::Mark => self.seed("mark").await,
-            Act::Ready(_) | Act::CheckData | Act::Test(_) | Act::MarkNewer => Ok(Did::default()),
-            Act::Backup | Act::Restore => Err(Cause::Ours { says: "backups are not carried out yet".into() }),
             Act::Destroy => {
                 witness::destroy(self.shared, self.stack, &self.witnesses).await?;
                 Ok(format!("{} witness files", self.witnesses.len()).into())
             }
             Act::CheckRestore => self.check_witnesses(tier).await,
+            Act::SeedData => self.seed_data(tier).await,
+            Act::CheckData => self.check_data(tier).await,
+            Act::MarkNewer => self.mark_newer(tier).await,
+            Act::DestroyData => self.destroy_data(tier).await,
+            Act::CheckRestoreData => self.check_restored_data(tier).await,
+            Act::Ready(_) => self.ready(tier).await,
+            Act::Test(of) => self.test(*of).await,
+            Act::Backup => self.back_up().await,
+            Act::Restore => self.restore().await,
         }
     }
 
@@ -314,13 +353,19 @@ impl SideRun<'_> {
             release: built.release.clone(),
             images,
         });
-        Ok(format!("{} images, {pulled} fetched", resolved.len()).into())
+        let count = resolved.len();
+        self.resolved.push((which, resolved));
+        Ok(format!("{count} images, {pulled} fetched").into())
     }
 
     async fn deploy(&mut self, which: Which) -> Result<Did, Cause> {
         let built = self.releases.get(which);
+        let mut wanted = Wanted::from(&built.specs);
+        if let Some((_, resolved)) = self.resolved.iter().rev().find(|(of, _)| *of == which) {
+            wanted = wanted.pinned(resolved, self.shared.nodes);
+        }
         let applied =
-            self.shared.engine.apply(&built.specs, self.applied.as_ref()).await.map_err(|e| e.cause())?;
+            self.shared.engine.apply_wanted(&wanted, self.applied.as_ref()).await.map_err(|e| e.cause())?;
         self.applied = Some(applied);
         for says in self.shared.front.route(self.shared, self.stack, built) {
             self.tell(What::Warned { says });
@@ -400,11 +445,6 @@ impl SideRun<'_> {
         }
     }
 
-    async fn seed(&mut self, word: &str) -> Result<Did, Cause> {
-        self.witnesses = witness::plant(self.shared, self.stack, word).await?;
-        Ok(format!("{} volumes", self.witnesses.len()).into())
-    }
-
     async fn clear(&mut self) -> Left {
         let began = Instant::now();
         if self.applied.is_some() {
@@ -463,7 +503,7 @@ pub(crate) fn never_deployed() -> Cause {
     Cause::Ours { says: "a plan waits for a stack that it did not deploy".into() }
 }
 
-fn delta(length: Duration) -> TimeDelta {
+pub(crate) fn delta(length: Duration) -> TimeDelta {
     // Windows are checked to be at most a week.
     TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }

@@ -8,7 +8,7 @@ use domain::data::Source;
 use domain::test::{TestCase, TestOutcome, Tested};
 use domain::{Cause, StackName, Tier};
 use futures_util::future::join_all;
-use harness::engine::{TaskFacts, TaskMount};
+use harness::engine::{EngineError, TaskFacts, TaskMount};
 
 use super::millis;
 use super::side::Shared;
@@ -43,29 +43,60 @@ const WITNESS: &str = ".simmer-witness";
 /// Witness files are one line long; more than this is not ours.
 const WITNESS_LIMIT: usize = 4096;
 
-/// Plants a witness file at the root of every kept volume that can be written to. `word` is new at each moment, so that
-/// a file of an earlier one is not taken for it.
-pub(crate) async fn plant(shared: &Shared, stack: &StackName, word: &str) -> Result<Vec<Witness>, Cause> {
+/// Where witness files are planted.
+#[derive(Clone, Debug)]
+pub(crate) enum Places {
+    /// At the root of every kept volume.
+    Roots,
+    /// In these volumes, in a folder from the root (empty: the root). One that is no folder has no place for a witness.
+    In(Vec<(String, String)>),
+}
+
+/// Plants a witness file at every place that can be written to. `word` is new at each moment, so that a file of an
+/// earlier one is not taken for it.
+pub(crate) async fn plant(
+    shared: &Shared,
+    stack: &StackName,
+    word: &str,
+    places: &Places,
+) -> Result<Vec<Witness>, Cause> {
     let reached = reach(shared, stack).await?;
-    let planted = reached.iter().filter(|(_, at)| at.writable).map(|(volume, at)| async move {
-        let content = format!("{} {volume} {word}\n", shared.log.run()).into_bytes();
-        let witness = Witness {
-            service: at.service.clone(),
-            volume: volume.clone(),
-            name: WITNESS.to_owned(),
-            content,
-        };
-        put(shared, at, &witness, &witness.content).await?;
-        // Written is not kept: read it back before anything is built on it.
-        match found(shared, at, &witness).await? {
-            Found::Same => Ok(witness),
-            Found::Gone | Found::Other => Err(Cause::DataLost {
-                volume: volume.clone(),
-                says: format!("the witness file `{}` could not be read back", at.path(WITNESS)),
-            }),
-        }
+    let places: Vec<(&str, &str)> = match places {
+        Places::Roots => reached.keys().map(|volume| (volume.as_str(), "")).collect(),
+        Places::In(places) => places.iter().map(|(v, folder)| (v.as_str(), folder.as_str())).collect(),
+    };
+    let planted = places.into_iter().filter_map(|(volume, folder)| {
+        let at = reached.get(volume).filter(|at| at.writable)?;
+        Some(plant_one(shared, at, volume, folder, word))
     });
-    join_all(planted).await.into_iter().collect()
+    join_all(planted).await.into_iter().filter_map(Result::transpose).collect()
+}
+
+async fn plant_one(
+    shared: &Shared,
+    at: &Reach,
+    volume: &str,
+    folder: &str,
+    word: &str,
+) -> Result<Option<Witness>, Cause> {
+    let name = if folder.is_empty() { WITNESS.to_owned() } else { format!("{folder}/{WITNESS}") };
+    let content = format!("{} {volume} {word}\n", shared.log.run()).into_bytes();
+    let witness = Witness { service: at.service.clone(), volume: volume.to_owned(), name, content };
+    let path = at.path(&witness.name);
+    match shared.engine.put_file(&at.container, &path, &witness.content, 0o644).await {
+        Ok(()) => {}
+        // The path that a label names may be a file, such as a dump, or may only come with one.
+        Err(EngineError::Refused { .. }) if !folder.is_empty() => return Ok(None),
+        Err(error) => return Err(error.cause()),
+    }
+    // Written is not kept: read it back before anything is built on it.
+    match found(shared, at, &witness).await? {
+        Found::Same => Ok(Some(witness)),
+        Found::Gone | Found::Other => Err(Cause::DataLost {
+            volume: witness.volume,
+            says: format!("the witness file `{path}` could not be read back"),
+        }),
+    }
 }
 
 /// Takes away what the witness files said, and proves it. Their content goes rather than their name: not every
