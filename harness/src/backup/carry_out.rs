@@ -51,7 +51,7 @@ pub async fn back_up(job: &Job<'_>, told: &mut (dyn FnMut(Told) + Send)) -> Resu
         Err(cause) => Err(cause),
     };
     let after = run_hooks(job, HookMoment::AfterBackup, &mut so_far, told).await;
-    let verified = match stored.and_then(|()| after) {
+    let verified = match stored.and(after) {
         Ok(()) => {
             told(Told::Verifying);
             verify(job, &mut so_far).await

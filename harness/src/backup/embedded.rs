@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{MasterKey, Metadata, Node, NodeType, SnapshotFile};
@@ -78,7 +80,7 @@ impl Embedded {
 }
 
 fn fresh(root: &Path, gate: &Gate) -> Result<Repository<()>, StoreError> {
-    let backends = RepositoryBackends::new(std::sync::Arc::new(Folder::new(root, gate.clone())), None);
+    let backends = RepositoryBackends::new(Arc::new(Folder::new(root, gate.clone())), None);
     // A cache in somebody's home would be one more thing to clear up, and gains nothing beside a local folder.
     let options = RepositoryOptions::default().no_cache(true);
     Repository::new(&options, &backends).map_err(|error| failed("reach the repository", &error))
@@ -126,7 +128,8 @@ impl Store for Embedded {
                 doing: "write a snapshot",
                 says: "it has no id".into(),
             })?,
-            files: summary.total_files_processed,
+            // The library counts links and pipes too.
+            files: source.files.load(Ordering::Relaxed),
             bytes: summary.total_bytes_processed,
             added: summary.data_added,
         })
@@ -294,6 +297,8 @@ fn root_of(repository: &Repository<IndexedFullStatus>, id: &SnapshotId) -> Resul
 struct Source {
     parts: Vec<Part>,
     gate: Gate,
+    /// Plain files found so far.
+    files: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -316,7 +321,7 @@ impl Source {
         let trees = contents.trees.iter().cloned().map(Part::Tree);
         let mut parts: Vec<Part> = trees.chain(contents.loose.iter().cloned().map(Part::Loose)).collect();
         parts.sort_by(|a, b| a.at().cmp(b.at()));
-        Self { parts, gate: gate.clone() }
+        Self { parts, gate: gate.clone(), files: Arc::default() }
     }
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -335,7 +340,7 @@ impl ReadSource for Source {
     fn entries(&self) -> Entries {
         let mut parts = self.parts.clone();
         parts.reverse();
-        Entries { parts, walks: Vec::new(), gate: self.gate.clone() }
+        Entries { parts, walks: Vec::new(), gate: self.gate.clone(), files: Arc::clone(&self.files) }
     }
 }
 
@@ -345,6 +350,7 @@ struct Entries {
     /// Walks of one tree, in reverse order, with the tree's place in the snapshot.
     walks: Vec<(PathBuf, Walk)>,
     gate: Gate,
+    files: Arc<AtomicU64>,
 }
 
 impl Iterator for Entries {
@@ -362,7 +368,10 @@ impl Iterator for Entries {
                         self.walks.pop();
                     }
                     Some(Ok(found)) => match entry_of(&at, found, &self.gate) {
-                        Ok(entry) => return Some(Ok(entry)),
+                        Ok(entry) => {
+                            self.files.fetch_add(u64::from(entry.node.is_file()), Ordering::Relaxed);
+                            return Some(Ok(entry));
+                        }
                         Err(error) => self.gate.refuse(error),
                     },
                     Some(Err((path, error))) => {
@@ -372,7 +381,10 @@ impl Iterator for Entries {
                 continue;
             }
             match self.parts.pop()? {
-                Part::Loose(file) => return Some(Ok(loose_entry(file))),
+                Part::Loose(file) => {
+                    self.files.fetch_add(1, Ordering::Relaxed);
+                    return Some(Ok(loose_entry(file)));
+                }
                 Part::Tree(tree) => self.begin(&tree),
             }
         }

@@ -196,12 +196,14 @@ pub(super) fn of_store(error: &StoreError) -> Cause {
     match error {
         StoreError::Stopped => Cause::Interrupted,
         StoreError::Unreadable { .. } => Cause::Node { says },
-        StoreError::Landing { path, source } => match source.kind() {
-            std::io::ErrorKind::StorageFull
-            | std::io::ErrorKind::QuotaExceeded
-            | std::io::ErrorKind::ReadOnlyFilesystem => Cause::Node { says },
-            _ => Cause::NotRestored { what: format!("`{path}`"), says },
-        },
+        StoreError::Landing { path, source } => {
+            use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+            if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) {
+                Cause::Node { says }
+            } else {
+                Cause::NotRestored { what: format!("`{path}`"), says }
+            }
+        }
         StoreError::Missing { .. }
         | StoreError::Locked { .. }
         | StoreError::NoSnapshot { .. }

@@ -149,12 +149,12 @@ fn run(
     mut read: impl FnMut(&mut dyn Read) -> io::Result<()>,
 ) -> Result<Ran, StoreError> {
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = spawned.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => StoreError::Failed {
-            doing,
-            says: "there is no program `restic`: install it, or take `program = \"embedded\"`".into(),
-        },
-        _ => said(doing, &error),
+    let mut child = spawned.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let says = "there is no program `restic`: install it, or take `program = \"embedded\"`".into();
+            return StoreError::Failed { doing, says };
+        }
+        said(doing, &error)
     })?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (mut out, err) = (child.stdout.take(), child.stderr.take());

@@ -330,7 +330,7 @@ async fn a_process_killed_in_the_middle_of_a_snapshot_leaves_a_whole_repository(
     let repository = Repository::open_or_create(&bench.place).await.unwrap();
     let first = repository.store_folder(&bench.tree, Vec::new(), about("gitea")).await.unwrap();
     let packs = || describe(&Path::new(bench.place.repository()).join("data")).len();
-    for _ in 0..4 {
+    for _ in 0..2 {
         let before = packs();
         let mut victim = Command::new(std::env::current_exe().unwrap())
             .args([

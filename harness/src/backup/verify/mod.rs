@@ -1,6 +1,8 @@
 //! Whether a snapshot holds what the labels promise: there, not empty, and not cut off.
 
+mod archive;
 mod format;
+mod pg_custom;
 
 use std::path::{Path, PathBuf};
 
