@@ -17,7 +17,8 @@ use harness::backup::{Place, Program};
 use harness::engine::{Engine, EngineFacts};
 
 use super::edge::Front;
-use super::lint::{LintSubject, lint_tree};
+use super::images;
+use super::lint::{LintSubject, canonical_domain, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
 use super::side::{FollowLogs, KeepStack, Shared, SideEnd};
 use super::sides::{Grounds, take_sides};
@@ -190,7 +191,10 @@ async fn judged(
     };
     let stop_ticking = tick(&manner.view);
     let grounds = Grounds { instance, shared: &shared, prepared, facts, manner };
-    let ends = take_sides(grounds).await;
+    let ends = match images::build(&shared).await {
+        Ok(()) => take_sides(grounds).await,
+        Err(cause) => images::unbuilt(&prepared.plan, &cause),
+    };
     stop_ticking.store(true, Ordering::Relaxed);
 
     let mut left = Vec::new();
@@ -251,11 +255,12 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
         network: &instance.settings.edge.network,
         allow: &prepared.enrolment.allow,
         domain: &domain,
+        canonical: prepared.enrolment.canonical.then(|| canonical_domain(instance, &prepared.recipe)),
     });
     for unjudged in &report.unjudged {
         log.tell(What::Warned { says: format!("lint rule {} not judged: {}", unjudged.rule, unjudged.why) });
     }
-    let findings = report.findings;
+    let findings = report.with_waived();
     let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
     let verdict = match errors.first() {
         None => Verdict::Passed { depth: domain::verdict::Depth::Asserted },

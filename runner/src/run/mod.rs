@@ -9,6 +9,7 @@ mod check;
 mod data;
 mod edge;
 mod exams;
+mod images;
 mod judge;
 mod keep;
 pub mod labels;
@@ -23,7 +24,7 @@ mod witness;
 
 pub use judge::{Manner, Outcome, run};
 pub(crate) use judge::{drop_folder, random_bytes};
-pub use lint::{LintSubject, lint_tree};
+pub use lint::{LintSubject, canonical_domain, lint_tree};
 pub(crate) use prepare::prepare;
 pub use prepare::{Prepared, Wanted};
 pub(crate) use side::left_names;
