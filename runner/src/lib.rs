@@ -1,5 +1,6 @@
 //! The runner: command line, run orchestration, state. The binary `simmer`.
 
+pub mod backups;
 pub mod cancel;
 pub mod cli;
 pub mod doctor;

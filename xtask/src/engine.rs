@@ -63,6 +63,10 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
     if can && find("python3").is_none() {
         missing.push("python3");
     }
+    // The other program for repositories: tests compare it with the one inside, and the bench measures both.
+    if can && find("restic").is_none() {
+        missing.push("restic");
+    }
     // Elsewhere the base images are pulled, and the build says so if that fails.
     if can && find("mmdebstrap").is_none() {
         missing.push("mmdebstrap");

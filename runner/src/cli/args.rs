@@ -44,6 +44,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Print or render a run's report again
     Report(ReportArgs),
+    /// List, show, unpack and check what runs backed up
+    Backups(super::backups::BackupsArgs),
     /// Read compose files as the Docker CLI does
     Compose(ComposeArgs),
 }

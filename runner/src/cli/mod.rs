@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit code out. The only door to clap.
 
 mod args;
+mod backups;
 mod compose;
 mod doctor;
 mod gc;
@@ -41,6 +42,7 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
         Command::Doctor(args) => doctor::doctor(&place, &args).await,
         Command::Runs(args) => report::runs(&place, &args),
         Command::Report(args) => report::report(&place, &args),
+        Command::Backups(args) => backups::backups(&place, &args).await,
         Command::Compose(args) => compose::compose(&args),
     }
 }

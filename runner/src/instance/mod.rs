@@ -11,7 +11,7 @@ pub use overlay::{
     VerifyPath, WaiverSpec, Weight, ask,
 };
 pub use problem::{ConfigProblem, ConfigProblems};
-pub use settings::{EdgeKind, EdgeSettings, Endpoint, Settings};
+pub use settings::{BackupSettings, EdgeKind, EdgeSettings, Endpoint, Settings};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::names::Allotter;
+use harness::backup::Program;
+
+use crate::backups::{kind_of, misfit};
 
 use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration, read_toml};
 
@@ -20,6 +23,23 @@ struct RawSettings {
     edge: RawEdge,
     #[serde(default)]
     limits: RawLimits,
+    #[serde(default)]
+    backups: RawBackups,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBackups {
+    program: Option<RawProgram>,
+    repository: Option<String>,
+    keep: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawProgram {
+    Embedded,
+    Restic,
 }
 
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
@@ -74,6 +94,17 @@ pub struct Settings {
     pub nano_cpus: Option<u64>,
     /// Free disk, in bytes, below which nothing is started (CC-012).
     pub disk_free: u64,
+    pub backups: BackupSettings,
+}
+
+/// Where backups go, and how many of them stay.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    pub program: Program,
+    /// Folder, or address as restic takes it; without it a folder in the state.
+    pub repository: Option<String>,
+    /// Snapshots of each recipe that stay; at least 1.
+    pub keep: usize,
 }
 
 /// How services answer under their names.
@@ -104,7 +135,8 @@ pub enum EdgeKind {
 impl Settings {
     pub(super) fn check(text: &str, file: &Path, folder: &Path) -> Result<Self, ConfigProblems> {
         // Destructured, so that a new key cannot be forgotten here.
-        let RawSettings { base_domain, state, engine, endpoint, edge, limits } = read_toml(text, file)?;
+        let RawSettings { base_domain, state, engine, endpoint, edge, limits, backups } =
+            read_toml(text, file)?;
         let mut problems = ConfigProblems::default();
         let allotter = Allotter::new(&base_domain)
             .map_err(|bad| {
@@ -120,6 +152,7 @@ impl Settings {
             problems.push(ConfigProblem::at_key(file, "state", "it is empty", "name a folder"));
         }
         let edge = problems.take(check_edge(edge, file, folder));
+        let backups = problems.take(check_backups(backups, file, folder));
         let RawLimits { run, memory_mib, cpus, disk_free_gib } = limits;
         let run_limit = match run.as_deref().map(read_duration).transpose() {
             Ok(limit) => limit.unwrap_or(Duration::from_secs(3600)),
@@ -136,7 +169,9 @@ impl Settings {
                 "give a number of CPUs from 0.01 to 1024",
             ));
         }
-        let (Some(allotter), Some(edge), true) = (allotter, edge, problems.is_empty()) else {
+        let (Some(allotter), Some(edge), Some(backups), true) =
+            (allotter, edge, backups, problems.is_empty())
+        else {
             return Err(problems);
         };
         Ok(Self {
@@ -158,8 +193,37 @@ impl Settings {
             )]
             nano_cpus: cpus.map(|c| (c * 1e9) as u64),
             disk_free: disk_free_gib.unwrap_or(2) * 1024 * 1024 * 1024,
+            backups,
         })
     }
+}
+
+/// Snapshots of a recipe that stay where nobody says otherwise: a fortnight of nights.
+const KEEP: usize = 14;
+
+fn check_backups(raw: RawBackups, file: &Path, folder: &Path) -> Result<BackupSettings, ConfigProblems> {
+    let RawBackups { program, repository, keep } = raw;
+    let mut problems = ConfigProblems::default();
+    let program = match program {
+        None | Some(RawProgram::Embedded) => Program::Embedded,
+        Some(RawProgram::Restic) => Program::Restic,
+    };
+    if let Some(says) = repository.as_deref().and_then(|repository| misfit(program, repository)) {
+        let remedy = "set `program = \"restic\"` and install restic, or name a folder";
+        problems.push(ConfigProblem::at_key(file, "backups.repository", says, remedy));
+    }
+    if keep == Some(0) {
+        let remedy = "give the number of snapshots of each recipe that stay, at least 1";
+        problems.push(ConfigProblem::at_key(file, "backups.keep", "it is 0", remedy));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let repository = repository.map(|repository| match kind_of(&repository) {
+        Some(_) => repository,
+        None => clean(&folder.join(repository)).display().to_string(),
+    });
+    Ok(BackupSettings { program, repository, keep: keep.unwrap_or(KEEP) })
 }
 
 /// Takes `a/../b` out of a path, so that what is printed reads well. A link on the way keeps its meaning:
