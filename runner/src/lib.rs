@@ -3,6 +3,7 @@
 pub mod backups;
 pub mod cancel;
 pub mod cli;
+pub mod diff;
 pub mod doctor;
 pub mod exam;
 pub mod exit;
@@ -15,3 +16,4 @@ pub mod report;
 pub mod run;
 pub mod traffic;
 pub mod view;
+pub mod why;

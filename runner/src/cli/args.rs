@@ -44,6 +44,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Print or render a run's report again
     Report(ReportArgs),
+    /// Say why a run came out as it did: cause, evidence, what was ruled out, what to try
+    Why(super::why::WhyArgs),
+    /// Compare two recipes, or two releases of one
+    Diff(super::diff::DiffArgs),
     /// List, show, unpack and check what runs backed up
     Backups(super::backups::BackupsArgs),
     /// Read compose files as the Docker CLI does

@@ -3,6 +3,7 @@
 mod args;
 mod backups;
 mod compose;
+mod diff;
 mod doctor;
 mod gc;
 mod lint;
@@ -10,6 +11,7 @@ mod plan;
 mod report;
 mod run;
 mod trouble;
+mod why;
 
 pub use args::Args;
 pub use trouble::Trouble;
@@ -42,6 +44,8 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
         Command::Doctor(args) => doctor::doctor(&place, &args).await,
         Command::Runs(args) => report::runs(&place, &args),
         Command::Report(args) => report::report(&place, &args),
+        Command::Why(args) => why::why(&place, &args).await,
+        Command::Diff(args) => diff::diff(&place, &args).await,
         Command::Backups(args) => backups::backups(&place, &args).await,
         Command::Compose(args) => compose::compose(&args),
     }
