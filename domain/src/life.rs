@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::Tier;
 use crate::cause::{Cause, Fault};
 use crate::plan::{Act, SidePlan, Which};
-use crate::verdict::{Depth, Verdict};
+use crate::verdict::{Depth, Skip, Verdict};
 
 /// Where a side stands. A variant holds only what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,12 @@ fn overdue(stage: &Stage, now: DateTime<Utc>, limits: Limits<'_>) -> Option<Fact
 pub fn verdicts(plan: &SidePlan, ended: Ended, asserted: &BTreeMap<Tier, u32>) -> Vec<(Tier, Verdict)> {
     let passed = |tier: Tier| {
         let any = asserted.get(&tier).is_some_and(|count| *count > 0);
-        Verdict::Passed { depth: if any { Depth::Asserted } else { Depth::Superficial } }
+        match (any, tier) {
+            (true, _) => Verdict::Passed { depth: Depth::Asserted },
+            // It is made of tests alone: where each was left out, nothing passed (CC-053).
+            (false, Tier::Custom) => Verdict::Skipped { why: Skip::NoTests },
+            (false, _) => Verdict::Passed { depth: Depth::Superficial },
+        }
     };
     let (act, why) = match ended {
         Ended::Well => return plan.tiers.iter().map(|tier| (*tier, passed(*tier))).collect(),

@@ -7,9 +7,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use domain::data::{Deed, Source};
 use domain::event::Severity;
 use domain::names::Side;
-use domain::{Event, What};
+use domain::test::{TestOutcome, Tested};
+use domain::{Event, Verdict, What};
 
 use crate::log::Sink;
 
@@ -113,7 +115,7 @@ impl Screen {
         let mut text = String::new();
         for (key, (stage, since)) in &self.running {
             let note = self.notes.get(key).map_or("", String::as_str);
-            let line = format!("  {} {stage:<12} {:>7}  {note}", label(*key), seconds(now - *since));
+            let line = format!("  {} {stage:<14} {:>7}  {note}", label(*key), seconds(now - *since));
             let line: String = line.chars().filter(|c| !c.is_control()).take(100).collect();
             let _infallible = writeln!(text, "{line}");
         }
@@ -184,6 +186,31 @@ impl Sink for Terminal {
     }
 }
 
+/// A test of overlay or recipe has a line of its own. The floor's are told by their stages, except where they fail: a
+/// probe tells of both vantages, and its stage of one.
+fn test_lines(side: (Side, usize), tested: &Tested) -> String {
+    let (mark, says) = match &tested.outcome {
+        TestOutcome::Passed if tested.source == Source::Generic => return String::new(),
+        TestOutcome::Skipped { .. } if tested.source == Source::Generic => return String::new(),
+        TestOutcome::Passed => ("ok", String::new()),
+        TestOutcome::Failed { says } => ("FAILED", format!(": {says}")),
+        TestOutcome::Skipped { why } => ("skipped", format!(": {why}")),
+        TestOutcome::Broken { says } => ("NOT JUDGED", format!(": {says}")),
+    };
+    let Tested { name, source, cases, .. } = tested;
+    let count = if cases.is_empty() { String::new() } else { format!(", {} cases", cases.len()) };
+    let took = millis(tested.millis);
+    let mut text = format!("  {}   {mark} {name} ({source}, {took}{count}){says}\n", label(side));
+    if tested.source != Source::Generic {
+        for case in cases {
+            if let TestOutcome::Failed { says } | TestOutcome::Broken { says } = &case.outcome {
+                text += &format!("  {}     {}: {says}\n", label(side), case.name);
+            }
+        }
+    }
+    text
+}
+
 /// Returns what an event says to a person; empty where it says nothing.
 fn lines(event: &Event) -> String {
     let text = match &event.what {
@@ -194,7 +221,7 @@ fn lines(event: &Event) -> String {
         What::LintFound { findings } => {
             let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
             let mut text = format!(
-                "  lint          {} errors, {} warnings\n",
+                "  lint            {} errors, {} warnings\n",
                 count(Severity::Error),
                 count(Severity::Warning)
             );
@@ -209,10 +236,10 @@ fn lines(event: &Event) -> String {
         What::StageEnded { side, nth, stage, millis: took, ok, detail, .. } => {
             let mark = if *ok { "" } else { "  FAILED" };
             let detail = if detail.is_empty() { String::new() } else { format!("  {detail}") };
-            format!("  {} {stage:<12} {:>7}{mark}{detail}\n", label((*side, *nth)), millis(*took))
+            format!("  {} {stage:<14} {:>7}{mark}{detail}\n", label((*side, *nth)), millis(*took))
         }
         What::SideCleared { side, nth, millis: took, left } if left.is_empty() => {
-            format!("  {} clear        {:>7}  nothing left\n", label((*side, *nth)), millis(*took))
+            format!("  {} clear          {:>7}  nothing left\n", label((*side, *nth)), millis(*took))
         }
         What::SideCleared { side, nth, left, .. } => {
             format!("  {} LEFT BEHIND: {}\n", label((*side, *nth)), left.join(", "))
@@ -221,27 +248,142 @@ fn lines(event: &Event) -> String {
             format!("  note: {}: {}\n", deviation.at, deviation.says)
         }
         What::Warned { says } => format!("  warning: {says}\n"),
-        What::TierJudged { tier, judged, base, data: _ } => {
+        What::TierJudged { tier, judged, base, data } => {
             let base = base.as_deref().map(|b| format!(" from {b}")).unwrap_or_default();
-            let why = judged.cause().map(|c| format!(": {c}")).unwrap_or_default();
-            let mut text = format!("  {tier}{base}: {}{why}\n", judged.word());
+            let why = match judged {
+                Verdict::Passed { .. } => String::new(),
+                Verdict::Skipped { why } => format!(": {why}"),
+                Verdict::Failed { why } | Verdict::Unverified { why } => format!(": {why}"),
+            };
+            let data = data.map(|data| format!(" (the data is {data})")).unwrap_or_default();
+            let mut text = format!("  {tier}{base}: {}{why}{data}\n", judged.word());
             for line in judged.cause().map(|c| c.last_lines()).unwrap_or_default() {
                 text += &format!("    | {line}\n");
             }
             text
         }
+        What::TestEnded { side, nth, tested } => test_lines((*side, *nth), tested),
+        What::DataTold { side, nth, datum } if !datum.ok => {
+            let deed = match datum.deed {
+                Deed::Seeded => "planted",
+                Deed::Checked => "read back",
+                Deed::Destroyed => "destroyed",
+            };
+            format!("  {}   {} not {deed}: {}\n", label((*side, *nth)), datum.name, datum.says)
+        }
+        What::HookEnded { side, nth, hook } => {
+            let end = match hook.exit_code {
+                Some(0) => String::new(),
+                Some(code) => format!("  FAILED with code {code}"),
+                None => "  FAILED: it did not end".to_owned(),
+            };
+            let again = if hook.tries > 1 { format!(", at try {}", hook.tries) } else { String::new() };
+            format!(
+                "  {}   {} hook of {} ({}{again}){end}\n",
+                label((*side, *nth)),
+                hook.moment,
+                hook.service,
+                millis(hook.millis)
+            )
+        }
+        // Their stages say it.
         What::StageStarted { .. }
         | What::ImagesResolved { .. }
         | What::ProbeEnded { .. }
         | What::LogKept { .. }
-        | What::TestEnded { .. }
         | What::DataTold { .. }
         | What::DataCounted { .. }
-        | What::HookEnded { .. }
         | What::SnapshotMade { .. }
         | What::SnapshotRestored { .. }
         | What::RunEnded { .. } => String::new(),
     };
     // What a container wrote must not move the reader's cursor.
     text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::RunId;
+    use domain::data::{Datum, HookMoment, HookRun};
+    use domain::test::TestCase;
+
+    use super::*;
+
+    fn told(all: Vec<What>) -> String {
+        let event = |what| Event {
+            v: domain::event::FORMAT,
+            seq: 1,
+            at: DateTime::UNIX_EPOCH,
+            run: RunId::from_random([0; 4]),
+            what,
+        };
+        all.into_iter().map(|what| lines(&event(what))).collect()
+    }
+
+    fn test(source: Source, outcome: TestOutcome, cases: Vec<TestCase>) -> What {
+        What::TestEnded {
+            side: Side::B,
+            nth: 0,
+            tested: Tested {
+                name: "repos survive".into(),
+                tier: domain::Tier::Custom,
+                source,
+                kind: "program".into(),
+                outcome,
+                millis: 1240,
+                cases,
+                file: None,
+            },
+        }
+    }
+
+    #[test]
+    fn tests_hooks_and_lost_data_have_a_line_and_what_a_stage_says_is_not_said_twice() {
+        let failed = |says: &str| TestOutcome::Failed { says: says.into() };
+        let case = TestCase { name: "push".into(), outcome: failed("403\u{1b}[2J"), millis: 3 };
+        let hook = |exit_code, tries| What::HookEnded {
+            side: Side::B,
+            nth: 0,
+            hook: HookRun {
+                service: "db".into(),
+                moment: HookMoment::BeforeBackup,
+                command: "dump".into(),
+                exit_code,
+                millis: 800,
+                tries,
+                file: None,
+            },
+        };
+        let datum = |ok| What::DataTold {
+            side: Side::B,
+            nth: 1,
+            datum: Datum {
+                name: "rows".into(),
+                source: Source::Overlay,
+                deed: Deed::Checked,
+                stage: "restore".into(),
+                ok,
+                says: "no row".into(),
+                millis: 1,
+            },
+        };
+        insta::assert_snapshot!(told(vec![
+            test(Source::Generic, TestOutcome::Passed, vec![]),
+            test(Source::Overlay, TestOutcome::Passed, vec![]),
+            test(Source::Recipe, failed("1 of 1 failed"), vec![case]),
+            test(Source::Overlay, TestOutcome::Skipped { why: "written for >=3.0.0".into() }, vec![]),
+            hook(Some(0), 2),
+            hook(Some(2), 1),
+            datum(true),
+            datum(false),
+        ]), @r"
+          B    ok repos survive (overlay, 1.2s)
+          B    FAILED repos survive (recipe, 1.2s, 1 cases): 1 of 1 failed
+          B      push: 403[2J
+          B    skipped repos survive (overlay, 1.2s): written for >=3.0.0
+          B    backup pre hook of db (0.8s, at try 2)
+          B    backup pre hook of db (0.8s)  FAILED with code 2
+          B1   rows not read back: no row
+        ");
+    }
 }

@@ -6,7 +6,7 @@ use domain::test::TestOutcome;
 use domain::{Cause, Tier, What};
 
 use super::side::{Did, SideRun};
-use crate::exam::{self, EngineDoor, Marker, Scene};
+use crate::exam::{self, EngineDoor, Examined, Marker, Scene};
 
 impl SideRun<'_> {
     /// Returns what an ask needs to know of this stack.
@@ -57,31 +57,63 @@ impl SideRun<'_> {
     pub(crate) async fn test(&mut self, tier: Tier) -> Result<Did, Cause> {
         let scene = self.scene(tier);
         let marker = Marker::new(self.shared.log.run(), tier.name());
-        let mut first = None;
-        let (mut passed, mut skipped, mut failed) = (0, 0, 0);
+        let mut tally = Tally::default();
         for spec in self.shared.overlay.tests.iter().filter(|spec| spec.tier == tier) {
-            self.shared.view.note(self.at.side, self.at.nth, spec.name.clone());
+            self.note(&spec.name);
             let examined = exam::test(&scene, spec, &marker).await;
-            match examined.tested.outcome {
-                TestOutcome::Passed => {
-                    passed += 1;
-                    self.assert_for(tier);
-                }
-                TestOutcome::Skipped { .. } => skipped += 1,
-                TestOutcome::Failed { .. } | TestOutcome::Broken { .. } => failed += 1,
-            }
-            self.tested(examined.tested);
-            let is_over = matches!(examined.cause, Some(Cause::Interrupted));
-            first = first.or(examined.cause);
-            if is_over {
+            self.examined(examined, &mut tally);
+            if tally.is_over() {
                 break;
             }
         }
+        for own in exam::own_tests(&self.shared.tree, tier) {
+            if tally.is_over() {
+                break;
+            }
+            self.note(&own.name);
+            let examined = exam::own_test(&scene, &own, self.shared.author, &marker).await;
+            self.examined(examined, &mut tally);
+        }
+        let Tally { passed, skipped, first } = tally;
         match first {
             Some(cause) => Err(cause),
             None if skipped > 0 => Ok(format!("{passed} passed, {skipped} skipped").into()),
-            None if failed > 0 => Err(Cause::Ours { says: "a test failed without a cause".into() }),
             None => Ok(format!("{passed} passed").into()),
         }
+    }
+
+    fn note(&self, test: &str) {
+        self.shared.view.note(self.at.side, self.at.nth, test.to_owned());
+    }
+
+    fn examined(&mut self, examined: Examined, tally: &mut Tally) {
+        let Examined { tested, cause } = examined;
+        match tested.outcome {
+            TestOutcome::Passed => {
+                tally.passed += 1;
+                self.assert_for(tested.tier);
+            }
+            TestOutcome::Skipped { .. } => tally.skipped += 1,
+            TestOutcome::Failed { .. } | TestOutcome::Broken { .. } => {}
+        }
+        self.tested(tested);
+        if tally.first.is_none() {
+            tally.first = cause;
+        }
+    }
+}
+
+/// What the tests of a tier came to.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: u32,
+    skipped: u32,
+    first: Option<Cause>,
+}
+
+impl Tally {
+    /// Returns whether there is nothing more to find out.
+    fn is_over(&self) -> bool {
+        matches!(self.first, Some(Cause::Interrupted | Cause::Engine { .. }))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use domain::event::{Event, Severity, worst};
+use domain::event::{Context, Event, Severity, worst};
 use domain::level::level;
 use domain::names::Side;
 use domain::plan::Room;
@@ -142,10 +142,17 @@ async fn judged(
     log.tell(What::RunStarted {
         subject: prepared.subject.clone(),
         bases: prepared.bases.iter().map(|b| b.label.clone()).collect(),
-        context: domain::event::Context::Hand,
+        context: prepared.context,
         harness: env!("CARGO_PKG_VERSION").to_owned(),
         engine: format!("Docker {}", facts.version),
     });
+    // What was given is masked from the start, and not only where a stack asks for it.
+    for value in prepared.overlay.secrets.values() {
+        masker.add(value);
+    }
+    for says in &prepared.warnings {
+        log.tell(What::Warned { says: says.clone() });
+    }
     for bad in &prepared.releases.bad {
         log.tell(What::Warned { says: bad.to_string() });
     }
@@ -181,6 +188,11 @@ async fn judged(
         backups: Place::under(&instance.settings.state.join("backups"), Program::Embedded),
         recipe: prepared.recipe.clone(),
         subject: subject(prepared),
+        author: match prepared.context {
+            Context::Hand | Context::Sweep | Context::Isolation => exam::Author::Trusted,
+            Context::PullRequest => exam::Author::Stranger,
+        },
+        tree: prepared.target.root.clone(),
         program: std::env::current_exe().map_err(|error| {
             Trouble::from_error(Exit::NotJudged, "could not find this program's own file", &error)
         })?,
@@ -200,14 +212,14 @@ async fn judged(
     let mut left = Vec::new();
     let mut by_tier: BTreeMap<Tier, Vec<Verdict>> = BTreeMap::new();
     for (plan, end) in ends {
-        let SideEnd { verdicts, broke: _, left: more } = end;
+        let SideEnd { verdicts, data, broke: _, left: more } = end;
         left.extend(more);
         for (tier, verdict) in verdicts {
             log.tell(What::TierJudged {
                 tier,
                 base: plan.base.as_ref().filter(|_| tier == Tier::Upgrade).map(|b| b.tag.clone()),
+                data: data.filter(|_| tier == Tier::Upgrade && verdict.cause().is_some()),
                 judged: verdict.clone(),
-                data: None,
             });
             by_tier.entry(tier).or_default().push(verdict);
         }

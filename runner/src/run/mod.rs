@@ -15,6 +15,7 @@ mod keep;
 pub mod labels;
 mod limits;
 mod lint;
+mod naming;
 mod outside;
 mod prepare;
 mod side;

@@ -15,6 +15,7 @@ use super::SYNC_LIMIT;
 use super::tree::Tree;
 use crate::cancel::Cancel;
 use crate::cli::Trouble;
+use crate::exam::own_tests;
 use crate::exit::Exit;
 use crate::instance::{Enrolment, Instance, Overlay};
 
@@ -46,6 +47,9 @@ pub struct Prepared {
     pub ports: BTreeSet<u16>,
     /// The run's folder under the state folder.
     pub folder: PathBuf,
+    pub context: Context,
+    /// What a person should know, and what is no cause of anything.
+    pub warnings: Vec<String>,
 }
 
 /// Reads and pins everything. Nothing exists in the swarm yet.
@@ -122,15 +126,24 @@ pub(crate) async fn prepare(
         .flat_map(|tree| tree.published_ports(&overlay, &domain, &stack))
         .collect();
     let published: Vec<u16> = ports.iter().copied().collect();
+    let backup_label = asks_for_backup(&target, &overlay, &domain, &stack);
     let plan = plan(&Asked {
         tiers: &wanted.tiers,
         bases: &bases,
         expected_na: &overlay.expected_na,
         published_ports: &published,
         room_for_two: room_for_two(),
-        backup_label: asks_for_backup(&target, &overlay, &domain, &stack),
-        brought: &brought(&overlay),
+        backup_label,
+        brought: &brought(&overlay, &target),
     });
+    let mut warnings = Vec::new();
+    let had_label = |base: &&Tree| asks_for_backup(base, &overlay, &domain, &stack);
+    if let Some(base) = base_trees.iter().find(had_label).filter(|_| !backup_label) {
+        let (base, target) = (&base.label, &target.label);
+        warnings.push(format!(
+            "release {base} asks for backups by the label `backupbot.backup`, and {target} does not any more"
+        ));
+    }
     let subject = Subject {
         recipe: name.clone(),
         at: commit.reference.clone(),
@@ -149,15 +162,18 @@ pub(crate) async fn prepare(
         plan,
         ports,
         folder,
+        context: wanted.context,
+        warnings,
     })
 }
 
-fn brought(overlay: &Overlay) -> Brought {
+fn brought(overlay: &Overlay, target: &Tree) -> Brought {
+    let own = Tier::ALL.into_iter().filter(|tier| !own_tests(&target.root, *tier).is_empty());
     Brought {
         readiness: !overlay.readiness.is_empty(),
         data: !overlay.data.is_empty() || !overlay.fingerprints.is_empty(),
         newer: overlay.data.iter().any(|spec| spec.after_backup.is_some()),
-        tests: overlay.tests.iter().map(|spec| spec.tier).collect(),
+        tests: overlay.tests.iter().map(|spec| spec.tier).chain(own).collect(),
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::data::DataState;
 use domain::event::Deviation;
 use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance, verdicts};
 use domain::plan::{Act, Planned, SidePlan, Which};
 use domain::settle::SettleLimits;
 use domain::{Cause, Domain, Fault, RecipeName, StackName, Tier, Verdict, What};
 use harness::backup::Place;
-use harness::engine::{Applied, Broom, Engine, Freshness, Keep, ResolvedImage, Scope, Wanted};
+use harness::engine::{Applied, Broom, Engine, Freshness, Keep, ResolvedImage, Scope, TaskLog, Wanted};
 
 use super::backup::Stored;
 use super::build::Built;
@@ -19,8 +20,9 @@ use super::check::{self, Running};
 use super::data::Ledger;
 use super::edge::Front;
 use super::limits::{self, Walls};
+use super::naming::{self, Before};
 use super::witness::{self, Places, Witness};
-use super::{At, CLEAR_LIMIT, keep, millis, outside};
+use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis, outside};
 use crate::cancel::Cancel;
 use crate::exam;
 use crate::instance::Overlay;
@@ -46,6 +48,9 @@ pub(crate) struct Shared {
     pub(crate) backups: Place,
     pub(crate) recipe: RecipeName,
     pub(crate) subject: exam::Subject,
+    pub(crate) author: exam::Author,
+    /// The target's work tree, where the recipe's own tests are.
+    pub(crate) tree: PathBuf,
     /// This very program, which keeps test programs together.
     pub(crate) program: PathBuf,
     /// `PATH` of test programs.
@@ -94,6 +99,8 @@ pub(crate) struct SideEnd {
     pub(crate) verdicts: Vec<(Tier, Verdict)>,
     /// The tier that broke, where a fresh stack can still say something about those after it.
     pub(crate) broke: Option<Tier>,
+    /// What is known of the data after an upgrade that failed.
+    pub(crate) data: Option<DataState>,
     /// What is still there; empty when all is gone or was kept on purpose.
     pub(crate) left: Vec<String>,
 }
@@ -103,6 +110,7 @@ impl SideEnd {
     pub(crate) fn never_began(plan: &SidePlan, why: Cause) -> Self {
         Self {
             verdicts: verdicts(plan, Ended::Badly { act: 0, why }, &BTreeMap::new()),
+            data: None,
             broke: None,
             left: Vec::new(),
         }
@@ -139,6 +147,11 @@ pub(crate) struct SideRun<'a> {
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) ledger: Ledger,
     pub(crate) stored: Option<Stored>,
+    /// How the stack was before the target was applied.
+    untouched: Option<Before>,
+    data_state: Option<DataState>,
+    /// Once they are kept.
+    logs: Option<Vec<TaskLog>>,
     /// Whether the target was applied over the base.
     pub(crate) is_upgraded: bool,
     /// What was asked of the app itself and held, by tier.
@@ -185,6 +198,9 @@ pub(crate) async fn run_side(
         witnesses: Vec::new(),
         ledger: Ledger::default(),
         stored: None,
+        untouched: None,
+        data_state: None,
+        logs: None,
         is_upgraded: false,
         asserted: BTreeMap::new(),
         left: Vec::new(),
@@ -203,7 +219,7 @@ pub(crate) async fn run_side(
         }
         Ended::Badly { .. } | Ended::Well => None,
     };
-    SideEnd { verdicts: verdicts(plan, ended, &run.asserted), broke, left: run.left }
+    SideEnd { verdicts: verdicts(plan, ended, &run.asserted), data: run.data_state, broke, left: run.left }
 }
 
 /// Shows what the stack's containers write, until it is dropped.
@@ -244,7 +260,12 @@ impl SideRun<'_> {
             };
             fact = match step {
                 Some(Step::Act(nth)) => self.limited(nth, limits).await,
-                Some(Step::Clear) => Fact::Cleared(self.clear().await),
+                Some(Step::Clear) => {
+                    if let Stage::Clearing { ended: Ended::Badly { act, why }, .. } = &mut stage {
+                        self.look_closer(*act, why).await;
+                    }
+                    Fact::Cleared(self.clear().await)
+                }
                 None => match stage {
                     Stage::Done { ended, left: _ } => return ended,
                     Stage::Waiting | Stage::Acting { .. } | Stage::Clearing { .. } => Fact::Ticked,
@@ -299,9 +320,9 @@ impl SideRun<'_> {
             Act::Pull(which) => self.pull(*which).await,
             Act::Deploy(which) => self.deploy(*which).await,
             Act::Upgrade => {
-                let did = self.deploy(Which::Target).await;
+                self.untouched = naming::before(self.shared, self.stack).await;
                 self.is_upgraded = true;
-                did
+                self.deploy(Which::Target).await
             }
             Act::Settle(_) => self.settle().await,
             Act::Probe(which) => self.probe(*which, tier).await,
@@ -445,10 +466,35 @@ impl SideRun<'_> {
         }
     }
 
+    async fn keep_logs(&self) -> Vec<TaskLog> {
+        match self.applied {
+            Some(_) => keep::keep_logs(self.shared, self.at, self.stack).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Finds out, while the stack is still there, what can be known of a failure beside its cause.
+    async fn look_closer(&mut self, act: usize, why: &mut Cause) {
+        let logs = self.keep_logs().await;
+        if !matches!(why, Cause::Interrupted) {
+            let broke = self.plan.acts.get(act).map(|planned| planned.tier);
+            if broke == Some(Tier::Upgrade) && self.is_upgraded {
+                let limit = CHECK_LIMIT;
+                let after = naming::after(self.shared, self.stack, self.untouched.as_ref(), &logs);
+                let state = tokio::time::timeout(limit, after).await.unwrap_or(DataState::Unknown);
+                self.data_state = Some(state);
+            }
+            let which = if self.is_upgraded { Which::Target } else { Which::Base };
+            let found = std::mem::replace(why, Cause::Interrupted);
+            *why = naming::named(self.shared, self.stack, self.releases.get(which), &logs, found);
+        }
+        self.logs = Some(logs);
+    }
+
     async fn clear(&mut self) -> Left {
         let began = Instant::now();
-        if self.applied.is_some() {
-            keep::keep_logs(self.shared, self.at, self.stack).await;
+        if self.logs.is_none() {
+            self.logs = Some(self.keep_logs().await);
         }
         self.shared.front.forget(self.stack);
         let scope = Scope::stack(self.stack).and(super::labels::INSTANCE, &self.shared.instance);
