@@ -10,7 +10,7 @@ use crate::progress::{say, seconds};
 use crate::up::{self, Reach};
 
 /// What cargo is called with for each.
-const BENCHES: [(&str, &[&str]); 2] = [
+const BENCHES: [(&str, &[&str]); 3] = [
     (
         "500 compose files against one `docker stack config` process each",
         &["run", "--quiet", "--release", "--package", "simmer-compose", "--example", "speed"],
@@ -18,6 +18,10 @@ const BENCHES: [(&str, &[&str]); 2] = [
     (
         "settling, crash loop and clearing against the Docker CLI",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "settle"],
+    ),
+    (
+        "backup and restore of 500 MB against the restic command line",
+        &["bench", "--quiet", "--package", "simmer-harness", "--bench", "backup"],
     ),
 ];
 

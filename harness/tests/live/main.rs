@@ -2,4 +2,5 @@
 //! it ready. Each test ends with the proof that nothing of it is left.
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
+mod backup;
 mod engine;
