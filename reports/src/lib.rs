@@ -7,6 +7,7 @@
 mod advice;
 mod badge;
 mod fold;
+mod foreseen;
 mod junit;
 mod log;
 mod markdown;
@@ -22,6 +23,7 @@ mod wall;
 pub use advice::{advice, whose};
 pub use badge::badge;
 pub use fold::fold;
+pub use foreseen::foreseen;
 pub use junit::junit;
 pub use log::{Garbled, Log, read};
 pub use markdown::markdown;

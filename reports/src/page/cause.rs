@@ -8,14 +8,17 @@ use super::kept::LogText;
 use super::{Logs, shape};
 use crate::side::SideView;
 use crate::text::cut;
-use crate::view::RunView;
-use crate::{advice, whose};
+use crate::view::{RunView, place};
+use crate::{advice, foreseen, whose};
 
 /// Longest line of evidence beside a cause; its link leads to the whole line.
 const EVIDENCE_WIDTH: usize = 600;
 
 /// Longest sentence of a cause; some engines answer in pages.
 const SAYS: usize = 2000;
+
+/// Most findings beside a cause.
+const FORESEEN: usize = 3;
 
 /// A cause, told in full.
 #[derive(Serialize)]
@@ -36,6 +39,10 @@ pub(super) struct Card {
     /// What is known of the data after the failure.
     data: Option<String>,
     ladder: Vec<Rundle>,
+    /// Lint findings that foresaw it: place, rule and what it says.
+    foreseen: Vec<(String, String, String)>,
+    /// The section of the page with more: its anchor and its name.
+    more: Option<(&'static str, &'static str)>,
     /// Anchor of the log in which the evidence stands.
     log: Option<String>,
 }
@@ -84,7 +91,7 @@ pub(super) fn card(
         shape: shape(Some(verdict)),
         word: verdict.word(),
         name: cause.name().to_owned(),
-        says: cut(&cause.to_string(), SAYS),
+        says: cut(&says(cause), SAYS),
         turn: whose(cause),
         advice: advice(cause).to_owned(),
         lines,
@@ -93,7 +100,46 @@ pub(super) fn card(
         beneath,
         data: run.tier(tier).and_then(|t| t.data).map(|data| data.to_string()),
         ladder,
+        foreseen: foreseen(&run.findings, tier, cause)
+            .into_iter()
+            .take(FORESEEN)
+            .map(|f| (place(f), f.rule.clone(), cut(&f.says, EVIDENCE_WIDTH)))
+            .collect(),
+        more: more(run, cause),
         log,
+    }
+}
+
+/// The sentence of a cause; a line that is quoted below it is not told twice.
+pub(super) fn says(cause: &Cause) -> String {
+    if let Cause::Named { known, service, .. } = cause {
+        if service.is_empty() { known.says.clone() } else { format!("`{service}`: {}", known.says) }
+    } else {
+        cause.to_string()
+    }
+}
+
+/// Where the page shows what the cause speaks of.
+fn more(run: &RunView, cause: &Cause) -> Option<(&'static str, &'static str)> {
+    let has = |is: fn(&SideView) -> bool| run.sides.iter().any(is);
+    let (data, tests) = (has(|s| !s.data.is_empty()), has(|s| !s.tests.is_empty()));
+    let backup = has(|s| !s.hooks.is_empty() || !s.snapshots.is_empty());
+    if let Cause::Test { .. } | Cause::TestBroken { .. } = cause {
+        tests.then_some(("tests", "the tests"))
+    } else if let Cause::NotRestored { .. }
+    | Cause::AfterBackup { .. }
+    | Cause::DataLost { .. }
+    | Cause::Seed { .. } = cause
+    {
+        data.then_some(("data", "the data, stage by stage"))
+    } else if let Cause::Hook { .. }
+    | Cause::BackupEmpty { .. }
+    | Cause::BackupBroken { .. }
+    | Cause::Repository { .. } = cause
+    {
+        backup.then_some(("backup", "hooks and snapshots"))
+    } else {
+        None
     }
 }
 

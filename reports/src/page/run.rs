@@ -297,7 +297,9 @@ fn why(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed { .. } => String::new(),
         Verdict::Skipped { why } => why.to_string(),
-        Verdict::Failed { why } | Verdict::Unverified { why } => crate::text::one_line(&why.to_string(), 140),
+        Verdict::Failed { why } | Verdict::Unverified { why } => {
+            crate::text::one_line(&super::cause::says(why), 140)
+        }
     }
 }
 

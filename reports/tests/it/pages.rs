@@ -129,6 +129,101 @@ fn the_top_of_a_page_says_what_failed_where_and_whose_fault_it_is() {
     "#);
 }
 
+fn top_of(page: &str) -> String {
+    let xml = as_xml(page);
+    let words = words(&Document::parse(&xml).unwrap());
+    words.split(" Tiers Tests ").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_top_of_a_page_on_a_lost_restore_names_the_rule_that_foresaw_it_and_the_state_of_the_data() {
+    insta::assert_snapshot!(top_of(&page(&sample::not_restored())), @"simmer / gitea / 3.6.0+1.22.1-rootless gitea 3.6.0+1.22.1-rootless Failed in restore The recipe is at fault. 2 level of 5 restore does not bring data back: two repositories: 0 rows instead of 2 in repository Data afterwards: unknown Lint foresaw it S003 compose.yml:41 db dumps before a backup, and nothing loads the dump after a restore What to try Files came back, data did not. For a database, dump it in the backup's pre-hook, store the dump only, and load it in the restore's post-hook; files under a running database change nothing. cause not_restored in tier restore · the data, stage by stage");
+}
+
+/// The line that names a trouble is quoted, and leads to its place in the log.
+#[test]
+fn a_named_cause_quotes_its_line_with_its_place_in_the_log() {
+    let page = page(&sample::named_cause());
+    let xml = as_xml(&page);
+    let document = Document::parse(&xml).unwrap();
+    let quoted = document.descendants().find(|n| n.has_tag_name("blockquote")).unwrap();
+    let link = quoted.descendants().find(|n| n.has_tag_name("a")).unwrap();
+    let id = link.attribute("href").unwrap().trim_start_matches('#');
+    let line = document.descendants().find(|n| n.attribute("id") == Some(id)).unwrap();
+    assert_eq!(line.attribute("class"), Some("hit"));
+    assert!(line.descendants().any(|n| n.text() == link.text()));
+}
+
+#[test]
+fn a_page_shows_tests_data_counts_hooks_snapshots_and_the_manifest() {
+    let page = page(&sample::five_tiers());
+    let xml = as_xml(&page);
+    let document = Document::parse(&xml).unwrap();
+    let of_class = |class: &str| {
+        let found = document.descendants().filter(|n| n.attribute("class") == Some(class));
+        found
+            .map(|n| {
+                let text: Vec<&str> =
+                    n.descendants().filter(|t| t.is_text()).filter_map(|t| t.text()).collect();
+                text.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    insta::assert_snapshot!(of_class("group"), @r"
+    install 6 tests: 0 failed, 1 skipped, 5 passed answers outside generic probe · 180 ms official image overlay image · 180 ms sign up and push overlay program · 180 ms · output 3 of 3 cases passed test_login 41 ms test_repo_is_made 41 ms test_push_over_https 41 ms oidc recipe program · 180 ms applies to >=4.0.0, this is 3.6.0+1.22.1-rootless
+    upgrade 1 test: 0 failed, 0 skipped, 1 passed repositories survive overlay sql · 180 ms
+    backup 1 test: 0 failed, 0 skipped, 1 passed the dump is whole generic file · 180 ms
+    custom 3 tests: 0 failed, 1 skipped, 2 passed git over ssh and https overlay program · 180 ms · output 2 of 3 cases passed clone 41 ms push 41 ms mirror 41 ms not on a quick run
+    B from 3.5.3+1.21.11-rootless datum seed check data mark destroy read back witness generic planted as it should be planted destroyed as it should be two repositories overlay planted as it should be planted destroyed as it should be
+    Counts B from 3.5.3+1.21.11-rootless count after seed after upgrade after restore repositories 2 2 = 2 = users 1 2 +1 2 =
+    ");
+    insta::assert_snapshot!(of_class("manifest"), @"recipe gitea release 3.6.0+1.22.1-rootless health.path /api/healthz overlays/gitea/overlay.toml:2 health.window 10m default env.GITEA_SMTP off overlays/gitea/overlay.toml:6 tests.0.name repositories survive tests.0.tiers upgrade tests.0.sql SELECT count(*) FROM repository");
+    let words = words(&document);
+    assert!(
+        words.contains(
+            "snapshot made 4f2a9c4 B from 3.5.3+1.21.11-rootless · 812 files · 23.4 MB · 18.0 MB new"
+        )
+    );
+    assert!(
+        words.contains(
+            "db backup pre B from 3.5.3+1.21.11-rootless · exit code 0 · 640 ms · 2 tries · output"
+        )
+    );
+    assert!(words.contains("Overhead of ours: 7.9 s, 13.4 % of 59.9 s on the clock"), "{words}");
+}
+
+/// CC-056: a verdict that the newest run was not asked for is shown with its age, and never from another release.
+#[test]
+fn an_index_takes_over_older_verdicts_of_the_same_release_only_and_says_how_old_they_are() {
+    let quick = |at: &str, later: i64| {
+        let mut sample = sample::Script::new("quick", "gitea", at, &[])
+            .judge(domain::Tier::Lint, None, sample::passed())
+            .judge(domain::Tier::Custom, None, sample::skipped(domain::verdict::Skip::NotAsked))
+            .done(&[]);
+        for event in &mut sample.events {
+            event.at += chrono::TimeDelta::hours(later);
+        }
+        fold(&sample.events)
+    };
+    let custom = |runs: &[RunView]| {
+        let index = index_page(runs);
+        let xml = as_xml(&index);
+        let document = Document::parse(&xml).unwrap();
+        let cells: Vec<_> = document.descendants().filter(|n| n.attribute("class") == Some("cell")).collect();
+        let cell = cells.iter().find(|c| c.attribute("title").unwrap().starts_with("custom")).unwrap();
+        let text: String = cell.descendants().filter(|n| n.is_text()).filter_map(|n| n.text()).collect();
+        let link = cell.descendants().find_map(|n| n.attribute("href").filter(|h| !h.starts_with('#')));
+        (cell.attribute("title").unwrap().to_owned(), text.trim().to_owned(), link.map(str::to_owned))
+    };
+    let five = fold(&sample::five_tiers().events);
+    let (title, text, link) = custom(&[quick("3.6.0+1.22.1-rootless", 50), five.clone()]);
+    assert_eq!((title.as_str(), text.as_str()), ("custom: passed", "2 d older"));
+    assert_eq!(link, Some(page_path(&five)));
+    let (title, text, link) = custom(&[quick("3.7.0+1.23.0-rootless", 50), five]);
+    assert_eq!((title.as_str(), text.as_str(), link), ("custom: skipped", "", None));
+}
+
 #[test]
 fn evidence_leads_to_its_line_in_the_log() {
     let page = page(&sample::crash_loop());

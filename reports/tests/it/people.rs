@@ -77,7 +77,7 @@ fn a_comment_tells_what_failed_where_and_what_to_try() {
 
     <details><summary>Lint findings (2)</summary>
 
-    - ``S004 warning compose.yml:14 image `postgres:16` is a moving tag``
+    - ``S007 warning compose.yml:14 image `postgres:16` is a moving tag``
     - ``R014 info compose.yml `depends_on` is ignored by swarm``
 
     </details>
@@ -102,7 +102,7 @@ fn a_comment_on_a_green_run_is_short() {
 
     <details><summary>Lint findings (2)</summary>
 
-    - ``S004 warning compose.yml:14 image `postgres:16` is a moving tag``
+    - ``S007 warning compose.yml:14 image `postgres:16` is a moving tag``
     - ``R014 info compose.yml `depends_on` is ignored by swarm``
 
     </details>
@@ -144,6 +144,14 @@ fn a_comment_on_a_restore_that_brings_nothing_back_says_so_first() {
 
     - `made 4f2a9c4: 812 files, 23.4 MB in 910 ms`
     - `restored 4f2a9c4: 812 files, 23.4 MB in 910 ms`
+
+    </details>
+
+    <details><summary>Lint findings (3)</summary>
+
+    - ``S007 warning compose.yml:14 image `postgres:16` is a moving tag``
+    - ``R014 info compose.yml `depends_on` is ignored by swarm``
+    - ``S003 warning compose.yml:41 `db` dumps before a backup, and nothing loads the dump after a restore``
 
     </details>
     ");

@@ -477,7 +477,7 @@ fn finding(rule: &str, severity: Severity, file: &str, line: u32, says: &str, re
 fn findings() -> Vec<Finding> {
     vec![
         finding(
-            "S004",
+            "S007",
             Severity::Warning,
             "compose.yml",
             14,
@@ -557,7 +557,16 @@ pub(crate) fn not_restored() -> Sample {
     let b = (Side::B, 0);
     let (at, base) = ("3.6.0+1.22.1-rootless", "3.5.3+1.21.11-rootless");
     let lost = "0 rows instead of 2 in `repository`";
+    let foreseen = finding(
+        "S003",
+        Severity::Warning,
+        "compose.yml",
+        41,
+        "`db` dumps before a backup, and nothing loads the dump after a restore",
+        "add `backupbot.restore.post-hook` to the same service, which loads the dump",
+    );
     Script::new("not-restored", "gitea", at, &[base])
+        .tell(What::LintFound { findings: [findings(), vec![foreseen]].concat() })
         .judge(Tier::Lint, None, passed())
         .installs()
         .upgrades_data(b)
