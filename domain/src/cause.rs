@@ -300,6 +300,11 @@ impl Cause {
         self
     }
 
+    /// Returns what was seen, without the line that names it.
+    pub fn seen(&self) -> &Self {
+        if let Self::Named { beneath, .. } = self { beneath.seen() } else { self }
+    }
+
     /// Returns the service that the cause speaks of, where it is one.
     pub fn service(&self) -> Option<&str> {
         match self {

@@ -101,10 +101,7 @@ fn causes(view: &RunView, only: Option<Tier>) -> impl Iterator<Item = (Tier, &Ca
     view.tiers.iter().filter(move |t| only.is_none_or(|only| only == t.tier)).flat_map(|tier| {
         let own = tier.verdict.iter().filter(|_| tier.each.is_empty());
         let verdicts = tier.each.iter().map(|each| &each.verdict).chain(own);
-        verdicts.filter_map(|verdict| verdict.cause()).map(move |cause| match cause {
-            Cause::Named { beneath, .. } => (tier.tier, beneath.as_ref()),
-            _ => (tier.tier, cause),
-        })
+        verdicts.filter_map(|verdict| verdict.cause()).map(move |cause| (tier.tier, cause.seen()))
     })
 }
 
@@ -142,10 +139,11 @@ async fn searched(instance: &Instance, view: &RunView, only: Option<Tier>) -> BT
     let Some(start) = &view.start else { return found };
     let recipe = &start.subject.recipe;
     let tests: Vec<&str> = causes(view, only)
-        .filter_map(|(_, cause)| match cause {
-            Cause::Test { test, .. } => Some(test.as_str()),
-            _ => None,
-        })
+        .filter_map(
+            |(_, cause)| {
+                if let Cause::Test { test, .. } = cause { Some(test.as_str()) } else { None }
+            },
+        )
         .chain(view.sides.iter().flat_map(|side| &side.tests).filter_map(|t| {
             let broken = matches!(t.tested.outcome, TestOutcome::Failed { .. });
             (broken && only.is_none_or(|only| only == t.tested.tier)).then_some(t.tested.name.as_str())

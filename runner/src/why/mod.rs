@@ -187,10 +187,9 @@ fn of_tier(dossier: &Dossier<'_>, tier: Tier, judged: &BaseVerdict) -> TierWhy {
             fault: cause.fault(),
             turn: reports::whose(cause),
             quoted: evidence::quoted(&case),
-            beneath: match cause {
-                Cause::Named { beneath, .. } => Some(reports::plain(&beneath.to_string())),
-                _ => None,
-            },
+            beneath: Some(cause.seen())
+                .filter(|seen| *seen != cause)
+                .map(|seen| reports::plain(&seen.to_string())),
             data: judged.data,
             evidence: evidence::of(&case),
             ruled_out: ruled_out::of(&case),
@@ -234,27 +233,15 @@ fn to_try(case: &Case<'_>) -> Vec<String> {
             sibling.recipe, sibling.rev
         ));
     }
-    match case.cause {
-        Cause::BaseBroken { base, .. } => {
-            steps.push(format!(
-                "`simmer run {recipe} --ref '{base}' --tier install` judges the older release itself."
-            ));
-        }
-        Cause::Lint { .. } | Cause::BadRecipe { .. } => {
-            steps.push(format!("`simmer lint {recipe} --ref '{rev}'` finds it again in a second."));
-        }
-        Cause::After { tier } => {
-            steps.push(format!(
-                "`simmer why {} {tier}`",
-                case.dossier.view.run.as_ref().map_or("last", |r| r.as_str())
-            ));
-        }
-        _ => {
-            steps.push(format!(
-                "`simmer run {recipe} --ref '{rev}' --tier {} --keep --logs` leaves the stack up to be looked at.",
-                case.tier
-            ));
-        }
-    }
+    let tier = case.tier;
+    steps.push(if let Cause::BaseBroken { base, .. } = case.cause {
+        format!("`simmer run {recipe} --ref '{base}' --tier install` judges the older release itself.")
+    } else if let Cause::Lint { .. } | Cause::BadRecipe { .. } = case.cause {
+        format!("`simmer lint {recipe} --ref '{rev}'` finds it again in a second.")
+    } else if let Cause::After { tier } = case.cause {
+        format!("`simmer why {} {tier}`", case.dossier.view.run.as_ref().map_or("last", |r| r.as_str()))
+    } else {
+        format!("`simmer run {recipe} --ref '{rev}' --tier {tier} --keep --logs` leaves the stack up to be looked at.")
+    });
     steps
 }

@@ -102,10 +102,7 @@ fn bases(case: &Case<'_>, out: &mut Vec<String>) {
 
 /// Waiting longer would not have helped, or could have.
 fn time(case: &Case<'_>, out: &mut Vec<String>) {
-    let seen = match case.cause {
-        Cause::Named { beneath, .. } => beneath,
-        other => other,
-    };
+    let seen = case.cause.seen();
     if let Cause::CrashLoop { .. } | Cause::RolledBack { .. } | Cause::Rejected { .. } = seen {
         let stages = case.sides().flat_map(|side| &side.stages);
         let mut broken =
