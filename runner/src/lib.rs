@@ -12,6 +12,7 @@ pub mod instance;
 pub mod lease;
 pub mod log;
 pub mod mask;
+pub mod overlay;
 pub mod report;
 pub mod run;
 pub mod traffic;

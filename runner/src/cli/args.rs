@@ -50,6 +50,8 @@ pub enum Command {
     Diff(super::diff::DiffArgs),
     /// List, show, unpack and check what runs backed up
     Backups(super::backups::BackupsArgs),
+    /// Check, explain or begin an overlay: what we add for a recipe
+    Overlay(super::overlay::OverlayArgs),
     /// Read compose files as the Docker CLI does
     Compose(ComposeArgs),
 }

@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod gc;
 mod lint;
+mod overlay;
 mod plan;
 mod report;
 mod run;
@@ -47,6 +48,7 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
         Command::Why(args) => why::why(&place, &args).await,
         Command::Diff(args) => diff::diff(&place, &args).await,
         Command::Backups(args) => backups::backups(&place, &args).await,
+        Command::Overlay(args) => overlay::overlay(&place, args).await,
         Command::Compose(args) => compose::compose(&args),
     }
 }

@@ -516,7 +516,7 @@ impl<'a> Section<'a> {
 }
 
 /// Joins a path and a key; a key with odd letters is quoted as TOML does.
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     let key = if bare { key.to_owned() } else { toml::Value::from(key).to_string() };
     if path.is_empty() { key } else { format!("{path}.{key}") }
@@ -572,7 +572,7 @@ fn plain(value: &DeValue<'_>) -> String {
     }
 }
 
-fn to_toml(value: &DeValue<'_>) -> toml::Value {
+pub(super) fn to_toml(value: &DeValue<'_>) -> toml::Value {
     match value {
         DeValue::String(text) => toml::Value::String(text.clone().into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())

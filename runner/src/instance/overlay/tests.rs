@@ -437,3 +437,108 @@ fn a_text_where_a_number_belongs_is_told_from_a_number_out_of_bounds() {
     overlay.toml:8: `probe[1].port`: 70000 is not from 1 to 65535
     ");
 }
+
+/// Puts a value where its key says it stands: `test[0].http.headers."X-Y"`.
+fn put(root: &mut toml::Table, key: &str, value: toml::Value) {
+    let (head, rest) = match key.strip_prefix('"') {
+        // Quoted as TOML quotes: read it as TOML does.
+        Some(_) => {
+            let end = (2..=key.len())
+                .filter(|end| key.is_char_boundary(*end))
+                .find(|end| toml::from_str::<toml::Table>(&format!("{} = 1", &key[..*end])).is_ok())
+                .unwrap();
+            let name = toml::from_str::<toml::Table>(&format!("{} = 1", &key[..end])).unwrap();
+            (name.keys().next().unwrap().clone(), &key[end..])
+        }
+        None => {
+            let end = key.find(['.', '[']).unwrap_or(key.len());
+            (key[..end].to_owned(), &key[end..])
+        }
+    };
+    if rest.is_empty() {
+        root.insert(head, value);
+    } else if let Some(rest) = rest.strip_prefix('.') {
+        let table = root.entry(head).or_insert_with(|| toml::Table::new().into());
+        put(table.as_table_mut().unwrap(), rest, value);
+    } else {
+        let (nth, rest) = rest[1..].split_once(']').unwrap();
+        let list = root.entry(head).or_insert_with(|| toml::Value::Array(Vec::new()));
+        let list = list.as_array_mut().unwrap();
+        while list.len() <= nth.parse().unwrap() {
+            list.push(toml::Table::new().into());
+        }
+        put(list[nth.parse::<usize>().unwrap()].as_table_mut().unwrap(), &rest[1..], value);
+    }
+}
+
+fn settings(text: &str) -> BTreeMap<String, toml::Value> {
+    let folder = folder();
+    let read = Overlay::check(text, Path::new("overlay.toml"), folder.path());
+    let (_, settings) = read.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    settings.into_iter().map(|setting| (setting.key, setting.value)).collect()
+}
+
+/// What is explained, written down as an overlay of its own.
+fn written(settings: &BTreeMap<String, toml::Value>) -> String {
+    let mut table = toml::Table::new();
+    for (key, value) in settings {
+        put(&mut table, key, value.clone());
+    }
+    toml::to_string(&table).unwrap()
+}
+
+#[test]
+fn every_setting_that_is_explained_reads_back_as_the_same_overlay() {
+    let first = settings(EVERYTHING);
+    assert_eq!(first["readiness[1].window"], "5m".into(), "defaults are explained as well");
+    assert_eq!(first, settings(&written(&first)));
+}
+
+#[test]
+fn a_setting_tells_the_line_it_stands_in_or_why_it_is_the_default() {
+    let folder = folder();
+    let text = "[health]\npath = \"/\"\n\n[[test]]\nname = \"a\"\nhttp = { }\n";
+    let (_, settings) = Overlay::check(text, Path::new("overlay.toml"), folder.path()).unwrap();
+    let from = |key: &str| settings.iter().find(|s| s.key == key).unwrap().from.clone();
+    assert_eq!(from("health.path"), Origin::File { line: 2 });
+    assert_eq!(from("test[0].name"), Origin::File { line: 5 });
+    assert_eq!(from("test[0].http.method"), Origin::Default { why: "it has no body".into() });
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..Default::default() })]
+
+    #[test]
+    fn whatever_is_explained_reads_back(
+        text in "\\PC{1,20}",
+        name in "[a-zA-Z .\"'-]{1,12}",
+        minutes in 1_u32..600,
+        // Which of the parts are there.
+        parts in 0_u32..256,
+        port in 1_u16..,
+    ) {
+        let quoted = toml::Value::from(text.as_str()).to_string();
+        let key = toml::Value::from(name.as_str()).to_string();
+        let some = |bit: u32, part: String| if parts >> bit & 1 == 1 { part } else { String::new() };
+        let overlay = [
+            some(0, format!("primary_service = \"x{minutes}\"\n")),
+            some(1, format!("[health]\nwindow = \"{minutes}m\"\nbody = {quoted}\n")),
+            some(2, format!("[env]\n{key} = {quoted}\nB = \"\"\n")),
+            some(3, format!("[[probe]]\nname = {key}\nkind = \"tls\"\nport = {port}\n")),
+            some(4, format!("[[test]]\nname = \"t{port}\"\nhttp = {{ headers = {{ {key} = \"v\" }} }}\ncontains = {quoted}\n")),
+            some(5, format!("[[test]]\nname = \"json\"\nexec = {{ command = [\"a\", {quoted}] }}\njson = {{ \"/a\" = [{port}, {quoted}, true, 1.5] }}\n")),
+            some(6, format!("[[fingerprint]]\nname = \"n\"\nfile = {{ path = \"/n\" }}\ndeadline = \"{minutes}s\"\n")),
+            some(7, format!("[[readiness]]\nname = \"r\"\ntcp = {{ port = {port} }}\ntimes = {minutes}\n")),
+        ]
+        .concat();
+        // A name or text of blanks only is refused, and that is another test's matter.
+        proptest::prop_assume!(!name.trim().is_empty() && !text.trim().is_empty());
+        let first = settings(&overlay);
+        proptest::prop_assert_eq!(&first, &settings(&written(&first)));
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
+        drop(Overlay::check(&text, Path::new("overlay.toml"), Path::new("/nowhere")));
+    }
+}

@@ -1,0 +1,200 @@
+//! `simmer overlay` over a recipe of three releases.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command_line::simmer;
+
+fn git(folder: &Path, args: &[&str]) {
+    let done = Command::new("git")
+        .current_dir(folder)
+        .args(["-c", "user.name=t", "-c", "user.email=t@t.invalid", "-c", "init.defaultBranch=main"])
+        .args(args)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+const COMPOSE: &str = r#"version: "3.8"
+services:
+  web:
+    image: example/web:1
+    environment: [LETTERS, SMTP_PASSWORD]
+    healthcheck:
+      test: "curl -f http://localhost:3000/api/healthz || exit 1"
+    volumes: [content:/var/lib/web]
+    secrets: [api_key]
+    deploy:
+      labels:
+        - "traefik.http.routers.${STACK_NAME}.rule=Host(`${DOMAIN}`)"
+        - "backupbot.backup=true"
+  db:
+    image: postgres:15
+volumes: {content: {}}
+secrets:
+  api_key: {external: true, name: "${STACK_NAME}_api_key_${SECRET_API_KEY_VERSION}"}
+"#;
+
+/// An instance over one recipe with releases 1.0.0+1 and 2.0.0+2.
+fn instance() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("simmer.toml", "base_domain = \"ci.test\"\nstate = \"state\"\n\n[limits]\nrun = \"30m\"\n");
+    write("recipes/blog.toml", "source = \"git/blog\"\n");
+    write("git/blog/compose.yml", COMPOSE);
+    write("git/blog/.env.sample", "TYPE=blog\nLETTERS=on\nSECRET_API_KEY_VERSION=v1 # generate=false\n");
+    let repository = folder.path().join("git/blog");
+    git(&repository, &["init", "-q"]);
+    for tag in ["1.0.0+1", "2.0.0+2"] {
+        write("git/blog/README.md", tag);
+        git(&repository, &["add", "-A"]);
+        git(&repository, &["commit", "-q", "-m", tag]);
+        git(&repository, &["tag", "-a", "-m", tag, tag]);
+    }
+    folder
+}
+
+fn with(overlay: &str) -> tempfile::TempDir {
+    let folder = instance();
+    std::fs::create_dir_all(folder.path().join("overlays/blog")).unwrap();
+    std::fs::write(folder.path().join("overlays/blog/overlay.toml"), overlay).unwrap();
+    folder
+}
+
+fn short(folder: &Path, text: &str) -> String {
+    text.replace(&format!("{}/", folder.display()), "")
+}
+
+#[test]
+fn an_overlay_is_held_against_every_release_and_all_that_is_wrong_comes_at_once() {
+    let folder = with(
+        r#"
+bases = ["1.5.0+1"]
+needs = ["sso"]
+[env]
+LETTERS = "off"
+LETERS = "off"
+[secrets]
+api_kee = "x"
+[backup]
+verify = ["contents/x"]
+[[probe]]
+name = "listens"
+kind = "tcp"
+port = 5432
+service = "database"
+[[test]]
+name = "later"
+http = {}
+applies_to = ">=3"
+[[test]]
+name = "long ago"
+http = {}
+applies_to = "<1"
+[[test]]
+name = "not there"
+service = { name = "sidekiq", present = false }
+[[test]]
+name = "there"
+service = { name = "sidekiq" }
+[[test]]
+name = "primary"
+tls = { port = 443 }
+[[waiver]]
+rule = "R999"
+reason = "x"
+until = 2027-01-31
+"#,
+    );
+    let (exit, out, err) = simmer(folder.path(), &["overlay", "check"]);
+    assert_eq!(exit, 2, "{err}");
+    insta::assert_snapshot!(short(folder.path(), &out), @"");
+}
+
+#[test]
+fn a_file_that_does_not_read_is_said_with_lines_and_nothing_else_is_judged() {
+    let folder = with("[health]\npaht = \"/\"\n[backup]\nverify = [1]\n");
+    let (exit, out, _) = simmer(folder.path(), &["overlay", "check", "blog"]);
+    assert_eq!(exit, 2);
+    insta::assert_snapshot!(short(folder.path(), &out), @"");
+}
+
+#[test]
+fn a_good_overlay_passes_and_one_of_no_recipe_is_told() {
+    let folder = with("primary_service = \"web\"\n[health]\npath = \"/api/healthz\"\n");
+    let (exit, out, err) = simmer(folder.path(), &["overlay", "check"]);
+    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"), "{err}");
+
+    std::fs::create_dir_all(folder.path().join("overlays/bolg")).unwrap();
+    let (exit, out, _) = simmer(folder.path(), &["overlay", "check", "--json"]);
+    assert_eq!(exit, 0);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(told["findings"][0]["severity"], "warning");
+    assert!(told["findings"][0]["says"].as_str().unwrap().contains("no recipe `bolg` is enrolled"));
+}
+
+#[test]
+fn cc_045_every_setting_is_explained_with_where_it_came_from_and_secrets_are_blanked_out() {
+    let folder = with(
+        "primary_service = \"web\"\n[env]\nLETTERS = \"hunter2hunter2\"\nSMTP_PASSWORD = \"short\"\n[secrets]\napi_key = \"hunter2hunter2\"\n[health]\npath = \"/api/healthz\"\n",
+    );
+    let (exit, out, err) = simmer(folder.path(), &["overlay", "explain", "blog"]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(!out.contains("hunter2") && !out.contains("short"), "{out}");
+    insta::assert_snapshot!(short(folder.path(), &out), @"");
+
+    let (exit, out, _) = simmer(folder.path(), &["overlay", "explain", "blog", "--json"]);
+    assert_eq!(exit, 0);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let of = |key: &str| {
+        told["settings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|s| s["key"] == key)
+            .unwrap_or_else(|| panic!("{key}"))
+    };
+    assert_eq!(
+        of("health.path")["from"],
+        serde_json::json!({"kind": "file", "file": "overlays/blog/overlay.toml", "line": 8})
+    );
+    assert_eq!(of("health.window")["from"]["kind"], "default");
+    assert_eq!(of("simmer.limits.run")["value"], "30m");
+    assert!(!out.contains("hunter2"), "{out}");
+}
+
+#[test]
+fn a_starter_is_drawn_from_the_recipe_reads_well_and_overwrites_nothing() {
+    let folder = instance();
+    let (exit, out, err) = simmer(folder.path(), &["overlay", "new", "blog"]);
+    assert_eq!((exit, short(folder.path(), &out).as_str()), (0, "overlays/blog/overlay.toml\n"), "{err}");
+    let file = folder.path().join("overlays/blog/overlay.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    insta::assert_snapshot!(text, @"");
+    let (exit, out, _) = simmer(folder.path(), &["overlay", "check"]);
+    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"));
+
+    // What is commented out is meant to be used: it reads as well.
+    let bare: String = text.lines().map(|l| bare(l).to_owned() + "\n").collect();
+    std::fs::write(&file, &bare).unwrap();
+    let (exit, out, _) = simmer(folder.path(), &["overlay", "check"]);
+    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"), "{bare}");
+
+    let (exit, _, err) = simmer(folder.path(), &["overlay", "new", "blog"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("is there already"), "{err}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), bare);
+}
+
+/// Takes the `# ` from a line of TOML; prose stays a comment.
+fn bare(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("# ") else { return line };
+    let is_toml = rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    if is_toml { rest } else { line }
+}
