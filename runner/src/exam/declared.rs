@@ -73,7 +73,8 @@ pub(super) async fn carry_out(scene: &Scene, ask: &Ask, marker: &Marker, called:
     };
     match came {
         Err(_) => {
-            let says = format!("expected an answer within {} s, and there was none", ask.deadline.as_secs_f32());
+            let says =
+                format!("expected an answer within {} s, and there was none", ask.deadline.as_secs_f32());
             Asked::of(Came::Otherwise { says })
         }
         Ok(Err(came)) => Asked::of(fit(scene, came)),

@@ -16,6 +16,12 @@ use super::scene::{Marker, Scene};
 /// Version of the JSON file; changed when a field goes or changes its meaning.
 const VERSION: u32 = 1;
 
+/// Names in a program's folder.
+pub(super) const SECRETS: &str = "secrets.json";
+pub(super) const FACTS: &str = "facts.json";
+pub(super) const HOME: &str = "work";
+pub(super) const TMP: &str = "tmp";
+
 /// A program's own folder, with what it is handed. Removed when dropped, whatever happened.
 #[derive(Debug)]
 pub(super) struct WorkFolder {
@@ -40,9 +46,9 @@ impl WorkFolder {
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::path::absolute(scratch)?.join(format!("{slug}-{}-{nth}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&path)?;
-        let folder = Self { home: path.join("work"), path };
+        let folder = Self { home: path.join(HOME), path };
         DirBuilder::new().mode(0o700).create(&folder.home)?;
-        DirBuilder::new().mode(0o700).create(folder.path.join("tmp"))?;
+        DirBuilder::new().mode(0o700).create(folder.path.join(TMP))?;
         Ok(folder)
     }
 
@@ -102,7 +108,7 @@ pub(super) fn hand_over(
         Trust::System | Trust::Unchecked => None,
     };
     let secrets = serde_json::to_vec_pretty(&scene.secrets).expect("text is always JSON");
-    let secrets_file = work.write("secrets.json", &secrets)?;
+    let secrets_file = work.write(SECRETS, &secrets)?;
     let junit = work.home.join("junit.xml");
     let facts = Facts {
         version: VERSION,
@@ -128,7 +134,7 @@ pub(super) fn hand_over(
         overlay: root,
     };
     let text = serde_json::to_vec_pretty(&facts).expect("names and text are always JSON");
-    let facts_file = work.write("facts.json", &text)?;
+    let facts_file = work.write(FACTS, &text)?;
     let mut env: BTreeMap<String, OsString> = BTreeMap::new();
     let mut put = |name: &str, value: OsString| {
         env.insert(name.to_owned(), value);
@@ -164,7 +170,7 @@ pub(super) fn hand_over(
     }
     for (name, path) in [
         ("HOME", work.home.as_path()),
-        ("TMPDIR", &work.path.join("tmp")),
+        ("TMPDIR", &work.path.join(TMP)),
         ("SIMMER_WORK", &work.home),
         ("SIMMER_OVERLAY", root),
         ("SIMMER_FACTS", &facts_file),

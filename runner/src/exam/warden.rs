@@ -51,9 +51,30 @@ pub fn called(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let told = PathBuf::from(args.next()?);
     let grace = args.next()?.to_str()?.parse().map(Duration::from_millis).ok()?;
     let command: Vec<_> = args.collect();
-    let ended = watch(&command, grace);
+    let (ended, waiting) = watch(&command, grace);
+    if waiting == Waiting::Nobody {
+        tidy(told.parent()?);
+    }
     let text = serde_json::to_vec(&ended).expect("numbers and text are always JSON");
     Some(if std::fs::write(told, text).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether somebody still wants to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Somebody,
+    Nobody,
+}
+
+/// Removes what the program was handed and may have filled: whoever would have done so is gone, and there are
+/// secrets in it. Only names that [`super::facts`] makes.
+fn tidy(folder: &Path) {
+    for name in [super::facts::SECRETS, super::facts::FACTS] {
+        std::fs::remove_file(folder.join(name)).ok();
+    }
+    for name in [super::facts::HOME, super::facts::TMP] {
+        std::fs::remove_dir_all(folder.join(name)).ok();
+    }
 }
 
 enum News {
@@ -65,8 +86,9 @@ enum News {
     Alone,
 }
 
-fn watch(command: &[OsString], grace: Duration) -> Ended {
-    let failed = |says: String| Ended { error: Some(says), ..Ended::default() };
+fn watch(command: &[OsString], grace: Duration) -> (Ended, Waiting) {
+    let failed =
+        |says: String| (Ended { error: Some(says), ..Ended::default() }, Waiting::Somebody);
     let Some((program, args)) = command.split_first() else { return failed("there is no program".into()) };
     if let Err(error) = set_child_subreaper(Some(getpid())) {
         return failed(format!("what it starts cannot be kept together: {error}"));
@@ -88,17 +110,18 @@ fn watch(command: &[OsString], grace: Duration) -> Ended {
     let listener = tell.clone();
     std::thread::spawn(move || listen(&listener));
     std::thread::spawn(move || wait(child, &tell));
-    let status = until_over(&news, grace);
+    let (status, waiting) = until_over(&news, grace);
     let (left, stuck) = clear();
     let (code, signal) = match status {
         Some(status) => (status.code(), status.signal()),
         None => (None, None),
     };
-    Ended { error: None, code, signal, left, stuck }
+    (Ended { error: None, code, signal, left, stuck }, waiting)
 }
 
 /// Waits for the program's end, and passes on what it is told meanwhile.
-fn until_over(news: &Receiver<News>, grace: Duration) -> Option<ExitStatus> {
+fn until_over(news: &Receiver<News>, grace: Duration) -> (Option<ExitStatus>, Waiting) {
+    let mut waiting = Waiting::Somebody;
     let mut kill_at: Option<Instant> = None;
     let mut give_up_at: Option<Instant> = None;
     loop {
@@ -108,12 +131,13 @@ fn until_over(news: &Receiver<News>, grace: Duration) -> Option<ExitStatus> {
             Some(at) => news.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         match next {
-            Ok(News::Over(status)) => return status.ok(),
+            Ok(News::Over(status)) => return (status.ok(), waiting),
             Ok(News::Stop) => {
                 signal_all(Signal::TERM);
                 kill_at.get_or_insert(Instant::now() + grace);
             }
             Ok(News::Alone) => {
+                waiting = Waiting::Nobody;
                 signal_all(Signal::KILL);
                 give_up_at = Some(Instant::now() + CLEAR_LIMIT);
             }
@@ -122,7 +146,7 @@ fn until_over(news: &Receiver<News>, grace: Duration) -> Option<ExitStatus> {
                 give_up_at = Some(Instant::now() + CLEAR_LIMIT);
             }
             // It does not go even when killed: said as `stuck`.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return (None, waiting),
         }
     }
 }

@@ -107,9 +107,12 @@ async fn law_5_what_a_program_leaves_behind_is_ended_however_it_left() {
 }
 
 #[test]
-fn when_we_are_killed_the_warden_ends_the_program() {
+fn law_11_when_we_are_killed_the_warden_ends_the_program_and_removes_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("ended.json");
+    std::fs::write(folder.path().join("secrets.json"), SECRET).unwrap();
+    std::fs::create_dir(folder.path().join("work")).unwrap();
+    std::fs::write(folder.path().join("work/copy"), SECRET).unwrap();
     let mut warden = Command::new(env!("CARGO_BIN_EXE_simmer"))
         .arg(runner::exam::warden::WORD)
         .arg(&told)
@@ -130,6 +133,9 @@ fn when_we_are_killed_the_warden_ends_the_program() {
     assert_eq!(out.read_to_end(&mut Vec::new()).unwrap(), 0);
     let ended: runner::exam::warden::Ended = serde_json::from_slice(&std::fs::read(&told).unwrap()).unwrap();
     assert_eq!((ended.signal, ended.stuck), (Some(9), 0));
+    // Nor do the secrets stay that it was handed.
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["ended.json"]);
 }
 
 #[tokio::test]
