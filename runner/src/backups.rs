@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn snapshots_are_listed_newest_first() {
-        let kept = |nth: u8, recipe: &str, bytes| Kept {
+        let kept = |nth: u8, recipe: &str, bytes: Option<u64>| Kept {
             id: SnapshotId::parse(&format!("{nth:02x}").repeat(32)).unwrap(),
             time: DateTime::from_timestamp(1_795_000_000 + i64::from(nth), 0).unwrap(),
             about: About { recipe: recipe.into(), release: "1.0.0+2".into(), ..About::default() },

@@ -136,7 +136,7 @@ pub struct ReportArgs {
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
     /// In which form
-    #[arg(long, value_enum, default_value_t = Form::Files)]
+    #[arg(long, visible_alias = "format", value_enum, default_value_t = Form::Files)]
     pub form: Form,
 }
 
@@ -153,6 +153,10 @@ pub enum Form {
     Json,
     /// JUnit XML
     Junit,
+    /// The page, as HTML
+    Page,
+    /// The badge, as SVG
+    Badge,
 }
 
 #[derive(Clone, Debug, clap::Args)]

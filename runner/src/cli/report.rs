@@ -43,6 +43,11 @@ pub(super) fn report(place: &Place, args: &ReportArgs) -> Result<Exit, Trouble> 
         Form::Markdown => say(&reports::markdown(&kept.view)),
         Form::Json => say(&reports::outcome_json(&kept.view)),
         Form::Junit => say(&reports::junit(std::slice::from_ref(&kept.view))),
+        Form::Page => {
+            let texts = report::kept_texts(&kept.folder, &kept.view).map_err(|error| unreadable(&error))?;
+            say(&reports::run_page(&kept.view, &texts));
+        }
+        Form::Badge => say(&reports::badge(kept.view.level(), kept.view.state())),
     }
     Ok(Exit::Passed)
 }
