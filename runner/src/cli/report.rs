@@ -3,6 +3,7 @@
 use super::args::{Form, ReportArgs, RunsArgs};
 use super::{Place, Trouble, say};
 use crate::exit::Exit;
+use crate::lease::Leases;
 use crate::report::{self, Kept};
 
 fn unreadable(error: &std::io::Error) -> Trouble {
@@ -15,17 +16,40 @@ pub(super) fn runs(place: &Place, args: &RunsArgs) -> Result<Exit, Trouble> {
     if let Some(recipe) = &args.recipe {
         runs.retain(|kept| kept.view.recipe() == recipe);
     }
+    // A log without an end is that of a run that was killed, or that is alive: its lease tells.
+    let leases = Leases::of(&instance.settings.state);
+    let is_running = |kept: &Kept| {
+        let id = kept.folder.file_name().unwrap_or_default().to_string_lossy();
+        matches!(kept.view.end, reports::End::Open { .. }) && leases.is_held(&format!("run-{id}"))
+    };
     if args.json {
-        let all: Vec<serde_json::Value> = runs
-            .iter()
-            .map(|kept| serde_json::from_str(&reports::outcome_json(&kept.view)).expect("an outcome is JSON"))
-            .collect();
+        let outcome = |kept: &Kept| {
+            let text = reports::outcome_json(&kept.view);
+            let mut outcome: serde_json::Value = serde_json::from_str(&text).expect("an outcome is JSON");
+            if is_running(kept) {
+                outcome["running"] = true.into();
+            }
+            outcome
+        };
+        let all: Vec<serde_json::Value> = runs.iter().map(outcome).collect();
         say(&format!("{}\n", serde_json::to_string_pretty(&all).expect("JSON is JSON")));
     } else if runs.is_empty() {
         say("no runs yet; `simmer run RECIPE` makes one\n");
     } else {
-        let views: Vec<_> = runs.into_iter().map(|kept| kept.view).collect();
-        say(&reports::table(&views));
+        let (running, ended): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_running);
+        for Kept { folder, view } in &running {
+            let id = folder.file_name().unwrap_or_default().to_string_lossy();
+            let stages = view.sides.iter().flat_map(|side| {
+                let open = side.stages.iter().filter(|stage| stage.ended.is_none());
+                open.map(move |stage| format!("{} {}", side.label(), stage.stage))
+            });
+            let at: Vec<_> = stages.collect();
+            say(&format!("running: {} (run {id}) at {}\n", view.recipe(), at.join(", ")));
+        }
+        let views: Vec<_> = ended.into_iter().map(|kept| kept.view).collect();
+        if !views.is_empty() {
+            say(&reports::table(&views));
+        }
     }
     Ok(Exit::Passed)
 }

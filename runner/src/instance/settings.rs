@@ -71,6 +71,7 @@ enum RawEdgeKind {
 #[serde(deny_unknown_fields)]
 struct RawLimits {
     run: Option<String>,
+    tier: Option<String>,
     memory_mib: Option<u64>,
     cpus: Option<f64>,
     disk_free_gib: Option<u64>,
@@ -88,6 +89,8 @@ pub struct Settings {
     pub edge: EdgeSettings,
     /// Longest time of a whole run (CC-044).
     pub run_limit: Duration,
+    /// Longest time of a tier, from its first act that is no pull (CC-044).
+    pub tier_limit: Option<Duration>,
     /// Memory limit, in bytes, of each task that names none itself.
     pub memory: Option<u64>,
     /// CPU limit, in billionths, of each task that names none itself.
@@ -153,7 +156,7 @@ impl Settings {
         }
         let edge = problems.take(check_edge(edge, file, folder));
         let backups = problems.take(check_backups(backups, file, folder));
-        let RawLimits { run, memory_mib, cpus, disk_free_gib } = limits;
+        let RawLimits { run, tier, memory_mib, cpus, disk_free_gib } = limits;
         let run_limit = match run.as_deref().map(read_duration).transpose() {
             Ok(limit) => limit.unwrap_or(Duration::from_secs(3600)),
             Err(says) => {
@@ -161,6 +164,10 @@ impl Settings {
                 Duration::ZERO
             }
         };
+        let tier_limit = tier.as_deref().map(read_duration).transpose().unwrap_or_else(|says| {
+            problems.push(ConfigProblem::at_key(file, "limits.tier", says, DURATION_HINT));
+            None
+        });
         if let Some(cpus) = cpus.filter(|c| !(0.01..=1024.0).contains(c)) {
             problems.push(ConfigProblem::at_key(
                 file,
@@ -185,6 +192,7 @@ impl Settings {
             },
             edge,
             run_limit,
+            tier_limit,
             memory: memory_mib.map(|m| m * 1024 * 1024),
             #[expect(
                 clippy::cast_possible_truncation,

@@ -13,7 +13,7 @@ use domain::names::Side;
 use domain::plan::Room;
 use domain::release::newest;
 use domain::{Cause, RunId, Tier, Verdict, What};
-use harness::backup::{Place, Program};
+use harness::backup::{Repository, Retention, tidy};
 use harness::engine::{Engine, EngineFacts};
 
 use super::edge::Front;
@@ -156,6 +156,9 @@ async fn judged(
     for bad in &prepared.releases.bad {
         log.tell(What::Warned { says: bad.to_string() });
     }
+    if let Err(error) = log.keep(reports::MANIFEST, &manifest(instance, prepared)) {
+        log.tell(What::Warned { says: format!("the manifest could not be kept: {error}") });
+    }
     let mut verdicts: BTreeMap<Tier, Verdict> = BTreeMap::new();
     for (tier, why) in &prepared.plan.skipped {
         verdicts.insert(*tier, Verdict::Skipped { why: why.clone() });
@@ -185,7 +188,7 @@ async fn judged(
         instance: instance.id().map_err(|error| {
             Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
         })?,
-        backups: Place::under(&instance.settings.state.join("backups"), Program::Embedded),
+        backups: crate::backups::place(&instance.settings),
         recipe: prepared.recipe.clone(),
         subject: subject(prepared),
         author: match prepared.context {
@@ -199,6 +202,7 @@ async fn judged(
         path: std::env::var("PATH").unwrap_or_default(),
         ends: tokio::time::Instant::now() + instance.settings.run_limit,
         run_limit: instance.settings.run_limit,
+        tier_limit: instance.settings.tier_limit,
         nodes: facts.nodes,
     };
     let stop_ticking = tick(&manner.view);
@@ -236,6 +240,9 @@ async fn judged(
         millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         left: left.clone(),
     });
+    if log.events().iter().any(|event| matches!(event.what, What::SnapshotMade { .. })) {
+        make_room(instance, &shared).await;
+    }
     Ok(Outcome {
         run: prepared.run.clone(),
         verdicts,
@@ -244,6 +251,46 @@ async fn judged(
         events: log.events(),
         folder: prepared.folder.clone(),
     })
+}
+
+/// Longest time for removing old snapshots: what does not fit into it is done after the next run.
+const TIDY_LIMIT: Duration = Duration::from_secs(120);
+
+/// Removes the snapshots that the instance does not keep. The run is over: trouble is for the diary.
+async fn make_room(instance: &Instance, shared: &Shared) {
+    let retention =
+        Retention { instance: shared.instance.clone(), keep_last: instance.settings.backups.keep };
+    let tidied = async {
+        match Repository::open(&shared.backups).await {
+            Ok(repository) => tidy(&repository, &retention).await.map(|cause| cause.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    tokio::select! {
+        biased;
+        () = shared.cancel.asked() => {}
+        () = tokio::time::sleep(TIDY_LIMIT) => tracing::warn!("old snapshots stay: it took too long"),
+        trouble = tidied => {
+            if let Some(trouble) = trouble {
+                tracing::warn!(%trouble, "old snapshots stay");
+            }
+        }
+    }
+}
+
+/// Returns every setting that the run was made with, and where it came from.
+fn manifest(instance: &Instance, prepared: &Prepared) -> String {
+    let name = &prepared.recipe;
+    let Ok((overlay, settings)) = instance.overlay_settings(name) else { return "{}\n".into() };
+    let rows = crate::overlay::explain(instance, name, &overlay, &settings, None);
+    let rows: serde_json::Map<String, serde_json::Value> = rows
+        .into_iter()
+        .map(|row| {
+            let from = row.from.to_string();
+            (row.key, serde_json::json!({ "value": row.value, "from": from }))
+        })
+        .collect();
+    serde_json::to_string_pretty(&rows).expect("settings are plain data") + "\n"
 }
 
 /// Returns what is judged, in the words of tests.

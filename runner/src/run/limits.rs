@@ -64,9 +64,14 @@ pub(crate) struct Walls {
 }
 
 impl Walls {
-    pub(crate) fn new(run_ends: Instant, run_limit: Duration, overlay: &Overlay) -> Self {
+    pub(crate) fn new(
+        run_ends: Instant,
+        run_limit: Duration,
+        tier_limit: Option<Duration>,
+        overlay: &Overlay,
+    ) -> Self {
         // Base and target may each use their window to settle and to answer.
-        let tier = TIER_LIMIT.max(4 * overlay.health.window);
+        let tier = tier_limit.unwrap_or_else(|| TIER_LIMIT.max(4 * overlay.health.window));
         Self { run: (run_ends, run_limit), tier, tiers: BTreeMap::new() }
     }
 

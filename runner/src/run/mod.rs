@@ -58,7 +58,8 @@ pub(crate) const DATA_LIMIT: Duration = Duration::from_secs(900);
 pub(crate) const SNAPSHOT_LIMIT: Duration = Duration::from_secs(1500);
 /// Longest time for the tests of a tier together, or for readiness: each has a deadline of its own, which ends first.
 pub(crate) const TESTS_LIMIT: Duration = Duration::from_secs(1500);
-/// Longest time of a tier (CC-044), from its first act that is no pull; longer where the overlay's windows are.
+/// Longest time of a tier (CC-044), from its first act that is no pull, where the instance sets none; longer where the
+/// overlay's windows are. The run has a wall of its own beside it.
 pub(crate) const TIER_LIMIT: Duration = Duration::from_secs(1800);
 /// Longest time for clearing a stack away; the engine may take its time with networks.
 pub(crate) const CLEAR_LIMIT: Duration = Duration::from_secs(120);

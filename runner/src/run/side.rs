@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     /// When the whole run has to be over (CC-044).
     pub(crate) ends: tokio::time::Instant,
     pub(crate) run_limit: Duration,
+    pub(crate) tier_limit: Option<Duration>,
     /// Nodes of the swarm.
     pub(crate) nodes: u64,
 }
@@ -190,7 +191,7 @@ pub(crate) async fn run_side(
         domain,
         stack,
         releases,
-        walls: Walls::new(shared.ends, shared.run_limit, &shared.overlay),
+        walls: Walls::new(shared.ends, shared.run_limit, shared.tier_limit, &shared.overlay),
         applied: None,
         resolved: Vec::new(),
         settled_at: None,
