@@ -353,7 +353,10 @@ fn resolve(root: &Path, command: &[String], junit: &Path, path: &str) -> Result<
     if about.is_dir() || is_pytest(name) {
         let words = ["python3", "-m", "pytest", "-p", "no:cacheprovider", "--color=no"];
         let mut before: Vec<_> = words.map(str::to_owned).into();
-        before.extend([format!("--junitxml={}", junit.display()), shown]);
+        // Names of cases begin there, wherever the overlay is.
+        let folder = if about.is_dir() { own.as_path() } else { own.parent().unwrap_or(root) };
+        before.push(format!("--junitxml={}", junit.display()));
+        before.extend([format!("--rootdir={}", folder.display()), shown]);
         return Ok(start(before, true));
     }
     let is_program = about.permissions().mode() & 0o111 != 0;
