@@ -6,3 +6,4 @@ mod interrupted;
 mod refused;
 mod samples;
 mod shelf;
+mod tiers;
