@@ -172,19 +172,17 @@ impl Engine {
             match step {
                 Ok(step) => output.add(step.stream.or(step.status).as_deref().unwrap_or_default()),
                 Err(error) => {
-                    let image = order.name.clone();
-                    return Err(match EngineError::of_bollard(error, self.host(), "building an image") {
-                        EngineError::Refused { says, .. } => {
-                            output.add(&format!("\n{says}\n"));
-                            let output = std::mem::take(&mut output.text);
-                            let says = says.trim().to_owned();
-                            if is_fetching(&says) {
-                                BuildError::Unfetched { image, says, output }
-                            } else {
-                                BuildError::Failed { image, says, output }
-                            }
-                        }
-                        other => BuildError::Engine { source: other },
+                    let error = EngineError::of_bollard(error, self.host(), "building an image");
+                    let EngineError::Refused { says, .. } = error else {
+                        return Err(BuildError::Engine { source: error });
+                    };
+                    output.add(&format!("\n{says}\n"));
+                    let (image, output) = (order.name.clone(), std::mem::take(&mut output.text));
+                    let says = says.trim().to_owned();
+                    return Err(if is_fetching(&says) {
+                        BuildError::Unfetched { image, says, output }
+                    } else {
+                        BuildError::Failed { image, says, output }
                     });
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::data::{DataFacts, DataState, Print, Ran, VolumeFacts, data_state, migration_in};
-use domain::signature::{MemoryLimit, Scene, ServiceLog, Signature, name_cause};
+use domain::signature::{MemoryLimit, Scene, Signature, name_cause};
 use domain::{Cause, StackName};
 use harness::engine::TaskLog;
 
@@ -18,16 +18,8 @@ pub(crate) fn named(
     logs: &[TaskLog],
     cause: Cause,
 ) -> Cause {
-    let prefix = format!("{stack}_");
-    let mut by_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for log in logs {
-        let service = log.service.strip_prefix(&prefix).unwrap_or(&log.service);
-        by_service.entry(service).or_default().extend(log.lines.iter().cloned());
-    }
-    let logs: Vec<ServiceLog> = by_service
-        .into_iter()
-        .map(|(service, lines)| ServiceLog { service: service.to_owned(), lines })
-        .collect();
+    // After a rollback the old release's healthy task would come last and hide what the new one said.
+    let logs = crate::why::last_logs(stack, logs, &cause);
     let own: Vec<Signature> = shared
         .overlay
         .signatures
