@@ -37,7 +37,8 @@ impl SideRun<'_> {
             folders.into_iter().map(|folder| (volume.name.clone(), folder))
         });
         let places = Places::In(places.collect());
-        self.witnesses = witness::plant(self.shared, self.stack, "mark", &places).await?;
+        let tasks = witness::tasks(self.shared, self.stack).await?;
+        self.witnesses = witness::plant(self.shared, self.stack, &tasks, "mark", &places).await?;
         Ok(format!("{} witness files", self.witnesses.len()).into())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::data::Source;
 use domain::test::{TestOutcome, Tested};
 use domain::{Cause, StackName, Tier};
-use harness::engine::{Kind, Scope};
+use harness::engine::{Kind, Scope, TaskFacts};
 
 use super::build::Built;
 use super::side::Shared;
@@ -18,20 +18,22 @@ pub(crate) struct Running {
     labels: BTreeMap<String, String>,
 }
 
-/// Reads what runs.
-pub(crate) async fn running(shared: &Shared, stack: &StackName) -> Result<Running, Cause> {
+/// Reads what runs, of the tasks as they were just listed.
+pub(crate) async fn running(
+    shared: &Shared,
+    stack: &StackName,
+    tasks: &[TaskFacts],
+) -> Result<Running, Cause> {
     let mut running = Running::default();
     let prefix = format!("{stack}_");
-    let scope = Scope::stack(stack);
-    let (tasks, objects) = tokio::join!(shared.engine.tasks(stack), shared.engine.list(&scope));
-    for task in tasks.map_err(|e| e.cause())? {
-        if is_up(&task) {
+    for task in tasks {
+        if is_up(task) {
             let digest = task.repo_digests.first().or(task.image_id.as_ref());
             let service = task.service.strip_prefix(&prefix).unwrap_or(&task.service);
             running.digests.insert(service.to_owned(), digest.unwrap_or(&task.image).clone());
         }
     }
-    for object in objects.map_err(|e| e.cause())? {
+    for object in shared.engine.list(&Scope::stack(stack)).await.map_err(|e| e.cause())? {
         if object.kind == Kind::Service {
             running.labels.extend(object.labels);
         }

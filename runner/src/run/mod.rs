@@ -3,6 +3,7 @@
 //! `prepare` finds out what there is, `domain::plan` decides what to do, `side` does it on one stack,
 //! and `judge` turns how it ended into verdicts.
 
+mod acts;
 mod backup;
 mod build;
 mod check;

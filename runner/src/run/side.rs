@@ -9,20 +9,19 @@ use domain::data::DataState;
 use domain::event::Deviation;
 use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance, verdicts};
 use domain::plan::{Act, Planned, SidePlan, Which};
-use domain::settle::SettleLimits;
 use domain::{Cause, Domain, Fault, RecipeName, StackName, Tier, Verdict, What};
 use harness::backup::Place;
-use harness::engine::{Applied, Broom, Engine, Freshness, Keep, ResolvedImage, Scope, TaskLog, Wanted};
+use harness::engine::{Applied, Broom, Engine, Keep, ResolvedImage, Scope, TaskLog};
 
 use super::backup::Stored;
 use super::build::Built;
-use super::check::{self, Running};
+use super::check::Running;
 use super::data::Ledger;
 use super::edge::Front;
 use super::limits::{self, Walls};
 use super::naming::{self, Before};
-use super::witness::{self, Places, Witness};
-use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis, outside};
+use super::witness::{self, Witness};
+use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis};
 use crate::cancel::Cancel;
 use crate::exam;
 use crate::instance::Overlay;
@@ -85,7 +84,7 @@ pub(crate) struct Releases {
 }
 
 impl Releases {
-    fn get(&self, which: Which) -> &Built {
+    pub(crate) fn get(&self, which: Which) -> &Built {
         match (which, &self.base) {
             (Which::Base, Some(base)) => base,
             (Which::Base, None) | (Which::Target, _) => &self.target,
@@ -143,8 +142,8 @@ pub(crate) struct SideRun<'a> {
     pub(crate) applied: Option<Applied>,
     /// Images of each release that was pulled, by service.
     pub(crate) resolved: Vec<(Which, BTreeMap<String, ResolvedImage>)>,
-    settled_at: Option<DateTime<Utc>>,
-    before: Option<Running>,
+    pub(crate) settled_at: Option<DateTime<Utc>>,
+    pub(crate) before: Option<Running>,
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) ledger: Ledger,
     pub(crate) stored: Option<Stored>,
@@ -328,19 +327,12 @@ impl SideRun<'_> {
             Act::Settle(_) => self.settle().await,
             Act::Probe(which) => self.probe(*which, tier).await,
             Act::Soak(_) => self.soak().await,
-            Act::Seed => {
-                let (before, planted) = tokio::join!(
-                    check::running(self.shared, self.stack),
-                    witness::plant(self.shared, self.stack, "seed", &Places::Roots)
-                );
-                self.before = Some(before?);
-                self.witnesses = planted?;
-                Ok(format!("{} volumes", self.witnesses.len()).into())
-            }
+            Act::Seed => self.seed().await,
             Act::Mark => self.mark().await,
             Act::CheckUpgrade => self.check_upgrade(tier).await,
             Act::Destroy => {
-                witness::destroy(self.shared, self.stack, &self.witnesses).await?;
+                let tasks = witness::tasks(self.shared, self.stack).await?;
+                witness::destroy(self.shared, self.stack, &tasks, &self.witnesses).await?;
                 Ok(format!("{} witness files", self.witnesses.len()).into())
             }
             Act::CheckRestore => self.check_witnesses(tier).await,
@@ -353,117 +345,6 @@ impl SideRun<'_> {
             Act::Test(of) => self.test(*of).await,
             Act::Backup => self.back_up().await,
             Act::Restore => self.restore().await,
-        }
-    }
-
-    async fn pull(&mut self, which: Which) -> Result<Did, Cause> {
-        let built = self.releases.get(which);
-        let resolved = self
-            .shared
-            .engine
-            .ensure_images(&built.images, Freshness::LocalWins)
-            .await
-            .map_err(|e| e.cause())?;
-        let images: BTreeMap<String, String> = resolved
-            .iter()
-            .map(|(service, image)| (service.clone(), format!("{} {}", image.reference, image.digest)))
-            .collect();
-        let pulled = resolved.values().filter(|i| i.pulled).count();
-        self.tell(What::ImagesResolved {
-            side: self.at.side,
-            nth: self.at.nth,
-            release: built.release.clone(),
-            images,
-        });
-        let count = resolved.len();
-        self.resolved.push((which, resolved));
-        Ok(format!("{count} images, {pulled} fetched").into())
-    }
-
-    async fn deploy(&mut self, which: Which) -> Result<Did, Cause> {
-        let built = self.releases.get(which);
-        let mut wanted = Wanted::from(&built.specs);
-        if let Some((_, resolved)) = self.resolved.iter().rev().find(|(of, _)| *of == which) {
-            wanted = wanted.pinned(resolved, self.shared.nodes);
-        }
-        let applied =
-            self.shared.engine.apply_wanted(&wanted, self.applied.as_ref()).await.map_err(|e| e.cause())?;
-        self.applied = Some(applied);
-        for says in self.shared.front.route(self.shared, self.stack, built) {
-            self.tell(What::Warned { says });
-        }
-        Ok(format!("{} services of {}", built.specs.services.len(), built.release).into())
-    }
-
-    async fn settle(&mut self) -> Result<Did, Cause> {
-        let applied = self.applied.as_ref().ok_or_else(never_deployed)?;
-        let limits =
-            SettleLimits { window: delta(self.shared.overlay.health.window), ..SettleLimits::default() };
-        let (view, at) = (self.shared.view.clone(), self.at);
-        let settled = self
-            .shared
-            .engine
-            .settle(applied, &limits, &mut |awaited| {
-                let text: Vec<_> = awaited.iter().map(|a| format!("{} {}", a.service, a.why)).collect();
-                view.note(at.side, at.nth, text.join(" · "));
-            })
-            .await
-            .map_err(|trouble| trouble.cause)?;
-        self.settled_at = Some(settled.at);
-        Ok(Did::default())
-    }
-
-    async fn soak(&mut self) -> Result<Did, Cause> {
-        let applied = self.applied.as_ref().ok_or_else(never_deployed)?;
-        let settled = self.settled_at.ok_or_else(never_deployed)?;
-        let length = self.shared.overlay.health.soak;
-        self.shared.engine.soak(applied, settled, length).await?;
-        Ok(format!("steady for {} s", length.as_secs()).into())
-    }
-
-    async fn probe(&mut self, which: Which, tier: Tier) -> Result<Did, Cause> {
-        let built = self.releases.get(which);
-        let looked = outside::probe(self.shared, self.at, self.stack, self.domain, built).await;
-        if which == Which::Target {
-            for tested in looked.tests(tier) {
-                self.tested(tested);
-            }
-        }
-        let overlay = &self.shared.overlay;
-        let detail = looked.end()?;
-        if overlay.health.path.is_some() || !overlay.probes.is_empty() {
-            // A restore is asserted by reading back; that the app still answers says nothing about its data.
-            if matches!(tier, Tier::Install | Tier::Upgrade) {
-                self.assert_for(tier);
-            }
-        }
-        Ok(detail.into())
-    }
-
-    async fn check_upgrade(&mut self, tier: Tier) -> Result<Did, Cause> {
-        let (survived, now) = tokio::join!(
-            witness::survived(self.shared, self.stack, &self.witnesses, tier),
-            check::running(self.shared, self.stack)
-        );
-        let (tested, lost) = survived?;
-        self.tested(tested);
-        if let Some(cause) = lost {
-            return Err(cause);
-        }
-        let (tested, unchanged) = check::changed(self.before.as_ref(), &now?, &self.releases.target);
-        self.tested(tested);
-        match unchanged {
-            Some(cause) => Err(cause),
-            None => Ok(format!("{} witnesses there, images and label changed", self.witnesses.len()).into()),
-        }
-    }
-
-    async fn check_witnesses(&mut self, tier: Tier) -> Result<Did, Cause> {
-        let (tested, lost) = witness::survived(self.shared, self.stack, &self.witnesses, tier).await?;
-        self.tested(tested);
-        match lost {
-            Some(cause) => Err(cause),
-            None => Ok(format!("{} witness files there", self.witnesses.len()).into()),
         }
     }
 

@@ -52,15 +52,21 @@ pub(crate) enum Places {
     In(Vec<(String, String)>),
 }
 
+/// Lists the stack's tasks, for all that is looked at in one moment.
+pub(crate) async fn tasks(shared: &Shared, stack: &StackName) -> Result<Vec<TaskFacts>, Cause> {
+    shared.engine.tasks(stack).await.map_err(|error| error.cause())
+}
+
 /// Plants a witness file at every place that can be written to. `word` is new at each moment, so that a file of an
 /// earlier one is not taken for it.
 pub(crate) async fn plant(
     shared: &Shared,
     stack: &StackName,
+    tasks: &[TaskFacts],
     word: &str,
     places: &Places,
 ) -> Result<Vec<Witness>, Cause> {
-    let reached = reach(shared, stack).await?;
+    let reached = reach(shared, stack, tasks).await?;
     let places: Vec<(&str, &str)> = match places {
         Places::Roots => reached.keys().map(|volume| (volume.as_str(), "")).collect(),
         Places::In(places) => places.iter().map(|(v, folder)| (v.as_str(), folder.as_str())).collect(),
@@ -101,8 +107,13 @@ async fn plant_one(
 
 /// Takes away what the witness files said, and proves it. Their content goes rather than their name: not every
 /// container has a program that removes files.
-pub(crate) async fn destroy(shared: &Shared, stack: &StackName, all: &[Witness]) -> Result<(), Cause> {
-    let reached = reach(shared, stack).await?;
+pub(crate) async fn destroy(
+    shared: &Shared,
+    stack: &StackName,
+    tasks: &[TaskFacts],
+    all: &[Witness],
+) -> Result<(), Cause> {
+    let reached = reach(shared, stack, tasks).await?;
     let destroyed = all.iter().map(|witness| {
         let at = reached.get(&witness.volume).cloned();
         async move {
@@ -123,11 +134,12 @@ pub(crate) async fn destroy(shared: &Shared, stack: &StackName, all: &[Witness])
 pub(crate) async fn survived(
     shared: &Shared,
     stack: &StackName,
+    tasks: &[TaskFacts],
     all: &[Witness],
     tier: Tier,
 ) -> Result<(Tested, Option<Cause>), Cause> {
     let began = Instant::now();
-    let reached = reach(shared, stack).await?;
+    let reached = reach(shared, stack, tasks).await?;
     let read = all.iter().map(|witness| {
         let at = reached.get(&witness.volume).cloned();
         async move {
@@ -213,8 +225,11 @@ async fn put(shared: &Shared, at: &Reach, witness: &Witness, content: &[u8]) -> 
 }
 
 /// Finds a running container for each kept volume; one that may write wins.
-async fn reach(shared: &Shared, stack: &StackName) -> Result<BTreeMap<String, Reach>, Cause> {
-    let tasks = shared.engine.tasks(stack).await.map_err(|e| e.cause())?;
+async fn reach(
+    shared: &Shared,
+    stack: &StackName,
+    tasks: &[TaskFacts],
+) -> Result<BTreeMap<String, Reach>, Cause> {
     let prefix = format!("{stack}_");
     let running = tasks.iter().filter_map(|task| Some((task, running_container(task)?)));
     let mounts = join_all(running.map(|(task, container)| async move {
