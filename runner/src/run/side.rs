@@ -108,8 +108,10 @@ pub(crate) struct SideEnd {
 impl SideEnd {
     /// A side of which nothing could be made.
     pub(crate) fn never_began(plan: &SidePlan, why: Cause) -> Self {
+        // The files of the target are read before the base has a part in anything.
+        let act = plan.acts.iter().position(|planned| planned.act == Act::Upgrade).unwrap_or(0);
         Self {
-            verdicts: verdicts(plan, Ended::Badly { act: 0, why }, &BTreeMap::new()),
+            verdicts: verdicts(plan, Ended::Badly { act, why }, &BTreeMap::new()),
             data: None,
             broke: None,
             left: Vec::new(),
