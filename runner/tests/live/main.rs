@@ -6,4 +6,5 @@ mod interrupted;
 mod refused;
 mod samples;
 mod shelf;
+mod shelf_data;
 mod tiers;

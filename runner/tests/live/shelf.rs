@@ -9,27 +9,63 @@ fn expected() -> toml::Table {
     std::fs::read_to_string(file).unwrap().parse().unwrap()
 }
 
-/// Runs a broken recipe; asserts the exit code, the cause of each tier that has to break, that the other
-/// judged tiers do not break, and that nothing is left.
-fn red(recipe: &str, exit: i32) {
+/// The tiers of a run, in their order.
+const TIERS: [&str; 6] = ["lint", "install", "upgrade", "backup", "restore", "custom"];
+
+/// Runs a broken recipe; asserts the exit code, the cause of each tier that has to break, that no other tier
+/// breaks by itself, that the lint rules which foresee it do warn, and that nothing is left.
+pub(crate) fn red(recipe: &str, exit: i32) {
     let expected = expected();
+    let expected = expected[recipe].as_table().unwrap();
     let ground = Ground::with("broken", recipe, "");
-    let ran = ground.simmer(&["run", recipe, "--json"]);
+    let mut reference = Vec::new();
+    if let Some(release) = expected.get("release") {
+        reference.extend(["--ref", release.as_str().unwrap()]);
+    }
+    let ran = ground.simmer(&[&["run", recipe, "--json"][..], &reference].concat());
     let outcome = ran.outcome();
-    for name in ["lint", "install", "upgrade"] {
+    for name in TIERS {
         let found = ground::tier(&outcome, name);
         let verdict = found["verdict"].as_str().unwrap();
-        match expected[recipe].get(name) {
-            None => assert!(matches!(verdict, "passed" | "skipped"), "{name}: {found:#}\n{}", ran.stderr),
+        let cause = found["cause"]["name"].as_str().unwrap_or_default();
+        match expected.get(name) {
+            None => assert!(
+                matches!(verdict, "passed" | "skipped") || cause == "after",
+                "{name}: {found:#}\n{}",
+                ran.stderr
+            ),
             Some(causes) => {
                 assert!(matches!(verdict, "failed" | "unverified"), "{name}: {found:#}\n{}", ran.stderr);
-                let cause = found["cause"]["name"].as_str().unwrap();
                 let meant = causes.as_array().unwrap().iter().any(|c| c.as_str() == Some(cause));
                 assert!(meant, "{name} says {cause}, not one of {causes}\n{}", ran.stderr);
             }
         }
     }
     assert_eq!(ran.exit, exit, "{}", ran.stderr);
+    if let Some(rules) = expected.get("foreseen") {
+        let lint = ground.simmer(&[&["lint", recipe, "--json"][..], &reference].concat());
+        for rule in rules.as_array().unwrap() {
+            assert!(lint.stdout.contains(rule.as_str().unwrap()), "{rule} is not told of\n{}", lint.stdout);
+        }
+    }
+    ground.assert_nothing_left();
+}
+
+/// Runs the repaired release of a broken recipe; asserts that it is green and that nothing foresees otherwise.
+pub(crate) fn repaired(recipe: &str) {
+    let expected = expected();
+    let release = expected[recipe]["repaired"].as_str().unwrap();
+    let ground = Ground::with("broken", recipe, "");
+    let ran = ground.simmer(&["run", recipe, "--json", "--ref", release]);
+    let outcome = ran.outcome();
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    for name in ["lint", "install", "upgrade", "backup", "restore"] {
+        assert_eq!(ground::tier(&outcome, name)["verdict"], "passed", "{name}: {outcome:#}\n{}", ran.stderr);
+    }
+    let lint = ground.simmer(&["lint", recipe, "--json", "--ref", release]);
+    for rule in expected[recipe]["foreseen"].as_array().unwrap() {
+        assert!(!lint.stdout.contains(rule.as_str().unwrap()), "{rule} is told of\n{}", lint.stdout);
+    }
     ground.assert_nothing_left();
 }
 
