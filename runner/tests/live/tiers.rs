@@ -49,6 +49,27 @@ fn cc_029_cc_030_the_floor_alone_backs_up_destroys_and_brings_back() {
 }
 
 #[test]
+fn a_backup_is_made_while_the_app_is_written_to_and_what_was_there_before_comes_back() {
+    let ground = small(
+        "",
+        "sleep 2",
+        "[backup]\nwhile_writing = true\n[[data]]\nname = \"a row\"\nafter_backup = \"kept\"\n\
+         seed = { exec = { command = \"echo ${MARKER} > /data/${MARKER}\" } }\n\
+         check = { exec = { command = [\"cat\", \"/data/${MARKER}\"] }, contains = [\"${MARKER}\"] }\n\
+         destroy = { exec = { command = \"rm /data/${MARKER}\" } }\n",
+    );
+    let ran = ground.simmer(&["run", RECIPE, "--tier", "backup,restore", "--json"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let outcome = ran.outcome();
+    for name in ["backup", "restore"] {
+        assert_eq!(tier(&outcome, name)["depth"], "asserted", "{}", ran.stderr);
+    }
+    let told = ran.stderr.lines().find(|line| line.contains("writes beside it")).unwrap_or_default();
+    assert!(!told.is_empty() && !told.contains(" 0 writes"), "{}", ran.stderr);
+    ground.assert_nothing_left();
+}
+
+#[test]
 fn cc_044_a_tier_that_runs_into_its_wall_says_which_one() {
     let ground = small("[limits]\ntier = \"1s\"", "true", "");
     let ran = ground.simmer(&["run", RECIPE, "--tier", "install"]);
