@@ -180,7 +180,12 @@ impl Sample {
     }
 
     pub(crate) fn waive(mut self, rule: &str, until: Option<NaiveDate>) -> Self {
-        self.policy.waivers.push(Waiver { rule: rule.to_owned(), reason: "known".to_owned(), until, at: None });
+        self.policy.waivers.push(Waiver {
+            rule: rule.to_owned(),
+            reason: "known".to_owned(),
+            until,
+            at: None,
+        });
         self
     }
 

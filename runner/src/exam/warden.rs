@@ -87,8 +87,7 @@ enum News {
 }
 
 fn watch(command: &[OsString], grace: Duration) -> (Ended, Waiting) {
-    let failed =
-        |says: String| (Ended { error: Some(says), ..Ended::default() }, Waiting::Somebody);
+    let failed = |says: String| (Ended { error: Some(says), ..Ended::default() }, Waiting::Somebody);
     let Some((program, args)) = command.split_first() else { return failed("there is no program".into()) };
     if let Err(error) = set_child_subreaper(Some(getpid())) {
         return failed(format!("what it starts cannot be kept together: {error}"));
