@@ -11,13 +11,15 @@ const LAST_LINES: usize = 20;
 /// Longest of these lines, in characters.
 const LINE: usize = 500;
 
-/// Returns a text with every control and direction mark spelt out, at most `limit` characters of it; a cut ends
-/// in `…`.
+/// Returns a text on one line, every control and direction mark spelt out, at most `limit` characters of it; a cut
+/// ends in `…`. Lines are told apart by `⏎`.
 pub(super) fn shown(text: &str, limit: usize) -> String {
     let mut out = String::new();
-    let mut chars = text.chars();
+    let mut chars = text.trim_end().chars();
     for c in chars.by_ref().take(limit) {
-        if c.is_control() || is_invisible(c) {
+        if c == '\n' {
+            out.push_str(" ⏎ ");
+        } else if c.is_control() || is_invisible(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_spelt_out_and_long_texts_cut() {
-        assert_eq!(shown("a\u{1b}[2J\nb\u{202e}\u{2028}é", 80), "a\\u{1b}[2J\\nb\\u{202e}\\u{2028}é");
+        assert_eq!(shown("a\u{1b}[2J\nb\u{202e}\u{2028}é\n", 80), "a\\u{1b}[2J ⏎ b\\u{202e}\\u{2028}é");
         assert_eq!(shown("ééééé", 3), "ééé…");
     }
 

@@ -41,7 +41,7 @@ async fn cc_033_a_program_speaks_by_its_exit_code() {
     stage.write("t.sh", "echo other; exit 3");
     assert_eq!(
         told(&stage.test(wanted).await),
-        "failed: expected `simmer0000aaaaupgrade` in the output, got `other\\n`"
+        "failed: expected `simmer0000aaaaupgrade` in the output, got `other`"
     );
     assert!(stage.scratch_is_empty());
 }
