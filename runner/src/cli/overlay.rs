@@ -112,11 +112,12 @@ async fn check_all(instance: &Instance, named: &[String], json: bool) -> Result<
         for finding in &findings {
             say(&format!("{finding}\n"));
         }
+        let plural = |n: usize, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
         say(&format!(
-            "{} overlays: {} errors, {} warnings\n",
-            recipes.len(),
-            count(Severity::Error),
-            count(Severity::Warning)
+            "{}: {}, {}\n",
+            plural(recipes.len(), "overlay"),
+            plural(count(Severity::Error), "error"),
+            plural(count(Severity::Warning), "warning"),
         ));
     }
     Ok(exit)

@@ -66,7 +66,7 @@ pub fn check(
         }
         for name in overlay.secrets.keys().filter(|n| !has.secrets.contains(*n)) {
             let says = format!("no release needs a secret `{name}`");
-            report.warn(&key("secrets", name), says, &named("secrets", &has.secrets));
+            report.warn(&Setting::key_in("secrets", name), says, &named("secrets", &has.secrets));
         }
     }
     for tag in overlay.bases.iter().filter(|tag| !releases.all.iter().any(|r| r.tag == **tag)) {
@@ -111,11 +111,6 @@ impl Report<'_> {
     fn warn(&mut self, key: &str, says: String, remedy: &str) {
         self.add(Severity::Warning, key, says, remedy);
     }
-}
-
-fn key(table: &str, name: &str) -> String {
-    let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if bare { format!("{table}.{name}") } else { format!("{table}.{}", toml::Value::from(name)) }
 }
 
 fn named(what: &str, names: &BTreeSet<String>) -> String {
@@ -206,7 +201,7 @@ fn variables(report: &mut Report<'_>, overlay: &Overlay, releases: &Releases) {
     let is_read = |name: &String| OURS.contains(&name.as_str()) || texts().any(|text| mentions(text, name));
     for name in overlay.env.keys().filter(|name| !is_read(name)) {
         let says = "no file of the recipe mentions it, so it changes nothing".to_owned();
-        report.warn(&key("env", name), says, "check its spelling in `.env.sample`");
+        report.warn(&Setting::key_in("env", name), says, "check its spelling in `.env.sample`");
     }
 }
 

@@ -111,7 +111,7 @@ fn labels(overlay: &Overlay, releases: &Releases) -> Vec<Row> {
         };
         for (label, value) in about.deploy.labels.iter().filter(|(label, _)| ours(label)) {
             rows.push(Row {
-                key: format!("labels.{service}.{}", toml::Value::from(label.as_str())),
+                key: Setting::key_in(&format!("labels.{service}"), label),
                 value: value.as_str().into(),
                 from: Source::RecipeLabel {
                     release: tree.label.clone(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-fn simmer(folder: &Path, args: &[&str]) -> (i32, String, String) {
+pub(crate) fn simmer(folder: &Path, args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_simmer"))
         .current_dir(folder)
         .args(args)

@@ -4,4 +4,5 @@
 mod command_line;
 mod engines;
 mod exam;
+mod overlay;
 mod why;

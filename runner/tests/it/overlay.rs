@@ -114,7 +114,31 @@ until = 2027-01-31
     );
     let (exit, out, err) = simmer(folder.path(), &["overlay", "check"]);
     assert_eq!(exit, 2, "{err}");
-    insta::assert_snapshot!(short(folder.path(), &out), @"");
+    insta::assert_snapshot!(short(folder.path(), &out), @r"
+    warning: overlays/blog/overlay.toml: `primary_service`: no release has a service `app`
+      hint: set `primary_service`; services: `db`, `web`
+    overlays/blog/overlay.toml:2: `bases`: there is no release `1.5.0+1`
+      hint: the newest releases: `1.0.0+1`, `2.0.0+2`
+    overlays/blog/overlay.toml:3: `needs`: `sso` is not enrolled
+      hint: enrolled recipes: `blog`
+    warning: overlays/blog/overlay.toml:6: `env.LETERS`: no file of the recipe mentions it, so it changes nothing
+      hint: check its spelling in `.env.sample`
+    warning: overlays/blog/overlay.toml:8: `secrets.api_kee`: no release needs a secret `api_kee`
+      hint: secrets: `api_key`
+    overlays/blog/overlay.toml:10: `backup.verify`: no release has a volume `contents`
+      hint: volumes: `content`
+    overlays/blog/overlay.toml:15: `probe[0].service`: no release has a service `database`
+      hint: services: `db`, `web`
+    warning: overlays/blog/overlay.toml:19: `test[0].applies_to`: it matches no release yet, only what is not released
+      hint: the newest release is `2.0.0+2`
+    overlays/blog/overlay.toml:23: `test[1].applies_to`: it matches no release and will match none
+      hint: the newest release is `2.0.0+2`
+    overlays/blog/overlay.toml:29: `test[3].service.name`: no release has a service `sidekiq`
+      hint: services: `db`, `web`
+    overlays/blog/overlay.toml:34: `waiver[0].rule`: there is no lint rule `R999`
+      hint: `simmer lint --rules` lists them
+    1 overlay: 7 errors, 4 warnings
+    ");
 }
 
 #[test]
@@ -122,14 +146,20 @@ fn a_file_that_does_not_read_is_said_with_lines_and_nothing_else_is_judged() {
     let folder = with("[health]\npaht = \"/\"\n[backup]\nverify = [1]\n");
     let (exit, out, _) = simmer(folder.path(), &["overlay", "check", "blog"]);
     assert_eq!(exit, 2);
-    insta::assert_snapshot!(short(folder.path(), &out), @"");
+    insta::assert_snapshot!(short(folder.path(), &out), @r"
+    overlays/blog/overlay.toml:2: `health.paht`: there is no such key; expected one of `body`, `host`, `path`, `soak`, `status`, `window`
+      hint: did you mean `path`?
+    overlays/blog/overlay.toml:4: `backup.verify`: it is a number, and a list of texts is expected
+      hint: write every item in quotation marks
+    1 overlay: 2 errors, 0 warnings
+    ");
 }
 
 #[test]
 fn a_good_overlay_passes_and_one_of_no_recipe_is_told() {
     let folder = with("primary_service = \"web\"\n[health]\npath = \"/api/healthz\"\n");
     let (exit, out, err) = simmer(folder.path(), &["overlay", "check"]);
-    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"), "{err}");
+    assert_eq!((exit, out.as_str()), (0, "1 overlay: 0 errors, 0 warnings\n"), "{err}");
 
     std::fs::create_dir_all(folder.path().join("overlays/bolg")).unwrap();
     let (exit, out, _) = simmer(folder.path(), &["overlay", "check", "--json"]);
@@ -147,7 +177,22 @@ fn cc_045_every_setting_is_explained_with_where_it_came_from_and_secrets_are_bla
     let (exit, out, err) = simmer(folder.path(), &["overlay", "explain", "blog"]);
     assert_eq!(exit, 0, "{err}");
     assert!(!out.contains("hunter2") && !out.contains("short"), "{out}");
-    insta::assert_snapshot!(short(folder.path(), &out), @"");
+    insta::assert_snapshot!(short(folder.path(), &out), @r#"
+    primary_service = "web"                 # overlays/blog/overlay.toml:1
+    health.path = "/api/healthz"            # overlays/blog/overlay.toml:8
+    health.window = "10m"                   # default: a cold first boot of a large app on a shared node (CC-024)
+    health.soak = "10s"                     # default: longer than the engine's own monitor window of 5 s (CC-047)
+    env.LETTERS = "********"                # overlays/blog/overlay.toml:3
+    env.SMTP_PASSWORD = "********"          # overlays/blog/overlay.toml:4
+    secrets.api_key = "********"            # overlays/blog/overlay.toml:6
+    backup.while_writing = false            # default: one more backup in each run costs time; ask for it where it counts
+    simmer.base_domain = "ci.test"          # simmer.toml:1
+    simmer.limits.run = "30m"               # simmer.toml:5
+    simmer.state = "state"                  # simmer.toml:2
+    recipe.source = "git/blog"              # recipes/blog.toml:1
+    labels.web."backupbot.backup" = "true"  # recipe 2.0.0+2: label `backupbot.backup` of `web`
+    labels.web."traefik.http.routers.run-00000000a_ci_test.rule" = "Host(`run-00000000a.ci.test`)"  # recipe 2.0.0+2: label `traefik.http.routers.run-00000000a_ci_test.rule` of `web`
+    "#);
 
     let (exit, out, _) = simmer(folder.path(), &["overlay", "explain", "blog", "--json"]);
     assert_eq!(exit, 0);
@@ -176,15 +221,46 @@ fn a_starter_is_drawn_from_the_recipe_reads_well_and_overwrites_nothing() {
     assert_eq!((exit, short(folder.path(), &out).as_str()), (0, "overlays/blog/overlay.toml\n"), "{err}");
     let file = folder.path().join("overlays/blog/overlay.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # Drawn from release 2.0.0+2 by `simmer overlay new`. Every key is in `docs/overlay.md`.
+    # Services: `db`, `web`.
+    primary_service = "web"
+
+    [health]
+    # Guessed from the healthcheck.
+    path = "/api/healthz"
+
+    # These cannot be generated.
+    [secrets]
+    # api_key = "…"
+
+    # Backed up by the labels of web.
+    # `content` at /var/lib/web of `web`
+    # [[data]]
+    # name = "a record"
+    # after_backup = "gone"
+    # Better through the app itself, where it has an API.
+    # [data.seed]
+    # sql = { service = "db", client = "psql", query = "CREATE TABLE simmer (m text); INSERT INTO simmer VALUES ('${MARKER}')" }
+    # [data.check]
+    # sql = { service = "db", client = "psql", query = "SELECT m FROM simmer" }
+    # contains = "${MARKER}"
+    # [data.destroy]
+    # sql = { service = "db", client = "psql", query = "DROP TABLE simmer" }
+
+    # [[test]]
+    # name = "says what it is"
+    # http = { path = "/" }
+    # contains = "a text of the page"
+    "#);
     let (exit, out, _) = simmer(folder.path(), &["overlay", "check"]);
-    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"));
+    assert_eq!((exit, out.as_str()), (0, "1 overlay: 0 errors, 0 warnings\n"));
 
     // What is commented out is meant to be used: it reads as well.
     let bare: String = text.lines().map(|l| bare(l).to_owned() + "\n").collect();
     std::fs::write(&file, &bare).unwrap();
     let (exit, out, _) = simmer(folder.path(), &["overlay", "check"]);
-    assert_eq!((exit, out.as_str()), (0, "1 overlays: 0 errors, 0 warnings\n"), "{bare}");
+    assert_eq!((exit, out.as_str()), (0, "1 overlay: 0 errors, 0 warnings\n"), "{bare}");
 
     let (exit, _, err) = simmer(folder.path(), &["overlay", "new", "blog"]);
     assert_eq!(exit, 2);

@@ -518,7 +518,10 @@ impl<'a> Section<'a> {
 /// Joins a path and a key; a key with odd letters is quoted as TOML does.
 pub(super) fn join(path: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    let key = if bare { key.to_owned() } else { toml::Value::from(key).to_string() };
+    // As JSON quotes: TOML's own writer chooses between four kinds of quotation marks, and two of them are not for
+    // keys. DEL is the one character that TOML wants escaped and JSON does not.
+    let quoted = || serde_json::Value::from(key).to_string().replace('\u{7f}', "\\u007f");
+    let key = if bare { key.to_owned() } else { quoted() };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 

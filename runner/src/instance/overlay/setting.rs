@@ -16,6 +16,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Returns the key of a name in a table, quoted where TOML needs it.
+    pub fn key_in(table: &str, name: &str) -> String {
+        join(table, name)
+    }
+
     /// Returns every value of a TOML text, with its line; nothing of one that does not read.
     pub fn of_text(text: &str) -> Vec<Self> {
         let page = Page::new(Path::new(""), text);

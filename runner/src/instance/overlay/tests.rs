@@ -368,46 +368,48 @@ dockerfile = "nowhere"
       hint: paths are meant from the overlay's folder and stay in it
     overlay.toml:23: `test[6].run`: `tests/link.sh` is a link that leads out of the overlay's folder
       hint: paths are meant from the overlay's folder and stay in it
-    overlay.toml:27: `test[7].speaks`: `speaks` belongs to a program, and there is no `run`
+    overlay.toml:26: `test[7].run`: `tests/notes.txt` is neither executable nor a `.sh` or `.py` file
+      hint: `chmod +x` it, or name what runs it: `run = ["python3", "tests/x"]`
+    overlay.toml:30: `test[8].speaks`: `speaks` belongs to a program, and there is no `run`
       hint: remove it
-    overlay.toml:30: `test[8].http.path`: `x${FOO}` does not begin with `/`
+    overlay.toml:33: `test[9].http.path`: `x${FOO}` does not begin with `/`
       hint: give the path part of the address, such as "/api/items"
-    overlay.toml:30: `test[8].http.port`: the edge finds service and port itself
+    overlay.toml:33: `test[9].http.port`: the edge finds service and port itself
       hint: add `from = "inside"`, or remove it
-    overlay.toml:30: `test[8].http`: nothing stands for `${FOO}`
+    overlay.toml:33: `test[9].http`: nothing stands for `${FOO}`
       hint: `${MARKER}`, `${DOMAIN}` and `${STACK_NAME}` are filled in
-    overlay.toml:31: `test[8].tier`: `lint` is none of `custom`, `install`, `upgrade`, `backup`, `restore`
-    overlay.toml:34: `test[9].sql`: SQLite needs a file
+    overlay.toml:34: `test[9].tier`: `lint` is none of `custom`, `install`, `upgrade`, `backup`, `restore`
+    overlay.toml:37: `test[10].sql`: SQLite needs a file
       hint: add `database = "/path/in/the/container"`
-    overlay.toml:34: `test[9].sql.user`: SQLite knows no users
+    overlay.toml:37: `test[10].sql.user`: SQLite knows no users
       hint: remove it
-    overlay.toml:38: `data[0].seed.tls`: `tls` plants or destroys nothing
+    overlay.toml:41: `data[0].seed.tls`: `tls` plants or destroys nothing
       hint: use one of `run`, `http`, `exec`, `sql`
-    overlay.toml:40: `data[0].after_backup`: `seed` is the same before and after the backup, so that the two cannot be told apart
+    overlay.toml:43: `data[0].after_backup`: `seed` is the same before and after the backup, so that the two cannot be told apart
       hint: use `${MARKER}` in `seed`
-    overlay.toml:40: `data[0].after_backup`: `check` is the same before and after the backup, so that the two cannot be told apart
+    overlay.toml:43: `data[0].after_backup`: `check` is the same before and after the backup, so that the two cannot be told apart
       hint: use `${MARKER}` in `check`
-    overlay.toml:41: `readiness[0]`: it waits for several things
+    overlay.toml:44: `readiness[0]`: it waits for several things
       hint: write one `[[readiness]]` for each
-    overlay.toml:47: `fingerprint[0].image`: `image` gives no number
+    overlay.toml:50: `fingerprint[0].image`: `image` gives no number
       hint: use one of `run`, `http`, `exec`, `sql`, `file`
-    overlay.toml:48: `fingerprint[0].pointer`: `total` is not a JSON pointer
+    overlay.toml:51: `fingerprint[0].pointer`: `total` is not a JSON pointer
       hint: write it as "/total" (RFC 6901)
-    overlay.toml:49: `waiver[0]`: a waiver without an end is forgotten
+    overlay.toml:52: `waiver[0]`: a waiver without an end is forgotten
       hint: add `until = 2027-01-31` or another day
-    overlay.toml:51: `waiver[0].reason`: it is empty
+    overlay.toml:54: `waiver[0].reason`: it is empty
       hint: give why it is accepted
-    overlay.toml:55: `waiver[1].until`: it is a text, and a day is expected
+    overlay.toml:58: `waiver[1].until`: it is a text, and a day is expected
       hint: write a day without quotation marks, such as 2027-01-31
-    overlay.toml:56: `signature[0].remedy`: it is missing
+    overlay.toml:59: `signature[0].remedy`: it is missing
       hint: add `remedy = "…"`: what to try
-    overlay.toml:57: `signature[0].name`: `Bad Name` is no word for counting
+    overlay.toml:60: `signature[0].name`: `Bad Name` is no word for counting
       hint: use small letters, digits and `_`
-    overlay.toml:58: `signature[0].pattern`: it is no regular expression: unclosed group
+    overlay.toml:61: `signature[0].pattern`: it is no regular expression: unclosed group
       hint: write it in single quotation marks, and escape `.`, `(` and `[`
-    overlay.toml:61: `image[0].name`: `box` has no tag
+    overlay.toml:64: `image[0].name`: `box` has no tag
       hint: write it as "name:tag"
-    overlay.toml:63: `image[0].dockerfile`: there is no `nowhere` in `FOLDER/box`
+    overlay.toml:66: `image[0].dockerfile`: there is no `nowhere` in `FOLDER/box`
       hint: paths of Dockerfiles are meant from the context
     "#);
 }
@@ -518,7 +520,7 @@ proptest::proptest! {
         port in 1_u16..,
     ) {
         let quoted = toml::Value::from(text.as_str()).to_string();
-        let key = toml::Value::from(name.as_str()).to_string();
+        let key = serde_json::Value::from(name.as_str()).to_string();
         let some = |bit: u32, part: String| if parts >> bit & 1 == 1 { part } else { String::new() };
         let overlay = [
             some(0, format!("primary_service = \"x{minutes}\"\n")),
