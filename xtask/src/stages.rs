@@ -63,6 +63,7 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
     run("tools", &|| {
         tool(&tools, "cargo-nextest", "^0.9.100")?;
         tool(&tools, "cargo-deny", "^0.20")?;
+        pytest(&tools)?;
         Ok(Tally::default())
     });
     if depth == Depth::Full {
@@ -151,10 +152,30 @@ fn tool(tools: &Path, name: &str, version: &str) -> Result<()> {
         .with_context(|| format!("could not install `{name}`: try `cargo install --locked {name}`"))
 }
 
+/// Gives the tests a `python3` with pytest, in a folder of its own: overlays' pytest files have to run without glue.
+fn pytest(tools: &Path) -> Result<()> {
+    let python = tools.join("python/bin/python3");
+    let has = |python: &Path| {
+        Call::new(python).args(["-m", "pytest", "--version"]).ask().is_ok_and(|answer| answer.good())
+    };
+    if has(Path::new("python3")) || has(&python) {
+        return Ok(());
+    }
+    say(&format!("installing pytest, once; it is kept in `{}`", tools.display()));
+    Call::new("python3").args(["-m", "venv"]).arg(tools.join("python")).within(INSTALL_LIMIT).run()?;
+    Call::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pytest"])
+        .within(INSTALL_LIMIT)
+        .run()
+        .map(|_| ())
+        .context("could not install `pytest`: try `python3 -m pip install pytest`")
+}
+
 /// Runs a command, shows what it says as it says it, and counts the tests that it tells of.
 fn tee(mut command: Command, runner: Runner, tools: &Path) -> Result<Tally> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([tools.join("bin")]).collect();
+    let own = [tools.join("python/bin")].into_iter().filter(|folder| folder.join("pytest").exists());
+    let folders: Vec<PathBuf> = own.chain(std::env::split_paths(&path)).chain([tools.join("bin")]).collect();
     command.env("PATH", std::env::join_paths(folders).context("a folder of PATH cannot be used")?);
     let mut child = command
         .stdin(Stdio::null())
