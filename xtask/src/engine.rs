@@ -59,9 +59,11 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
             bail!("there is no engine and only root can install one: run `sudo apt-get install docker.io`");
         }
     }
-    // The second reader of JUnit in the tests of reports.
-    if can && find("python3").is_none() {
-        missing.push("python3");
+    // The second reader of JUnit in the tests of reports, and what the samples' test programs are written in.
+    for program in ["python3", "curl"] {
+        if can && find(program).is_none() {
+            missing.push(program);
+        }
     }
     // The other program for repositories: tests compare it with the one inside, and the bench measures both.
     if can && find("restic").is_none() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::test::TestOutcome;
 use domain::{Cause, Tier, What};
 
+use super::outside;
 use super::side::{Did, SideRun};
 use crate::exam::{self, EngineDoor, Examined, Marker, Scene};
 
@@ -17,7 +18,10 @@ impl SideRun<'_> {
             stack: self.stack.clone(),
             domain: self.domain.clone(),
             edge: shared.front.https(),
-            trust: shared.front.trust(),
+            trust: outside::trust(
+                shared,
+                outside::served(&self.releases.target, self.domain.as_str()).as_ref(),
+            ),
             run: shared.log.run().clone(),
             recipe: shared.recipe.clone(),
             subject: shared.subject.clone(),

@@ -30,7 +30,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// Where the app is served, as the recipe's own labels say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Served {
+pub(crate) struct Served {
     service: String,
     port: u16,
     /// Whether the task itself speaks TLS.
@@ -79,6 +79,14 @@ impl Looked {
     }
 }
 
+/// Whose certificates are believed from outside: an app that ends TLS itself behind the edge brings its own.
+pub(crate) fn trust(shared: &Shared, served: Option<&Served>) -> Trust {
+    match served {
+        Some(served) if served.passthrough => Trust::Unchecked,
+        Some(_) | None => shared.front.trust(),
+    }
+}
+
 /// Asks everything that is to be asked.
 pub(crate) async fn probe(
     shared: &Shared,
@@ -103,10 +111,7 @@ pub(crate) async fn probe(
             let probe = Probe { from: Vantage::Inside, ask, reach };
             cause = ask_once(shared, at, "probe inside", &probe, schedule(shared), &mut told).await;
         }
-        let trust = match &served {
-            Some(served) if served.passthrough => Trust::Unchecked,
-            Some(_) | None => shared.front.trust(),
-        };
+        let trust = trust(shared, served.as_ref());
         let ask = health(shared, &host, shared.front.https().port(), Some(trust));
         let probe = Probe { from: Vantage::Outside, ask, reach: Reach::Edge(shared.front.https()) };
         let schedule = if cause.is_some() {
@@ -136,7 +141,7 @@ fn schedule(shared: &Shared) -> Schedule {
 }
 
 /// Finds the router that serves a name, HTTP first, as a user would come.
-fn served(built: &Built, host: &str) -> Option<Served> {
+pub(crate) fn served(built: &Built, host: &str) -> Option<Served> {
     let http =
         built.routes.http.iter().filter(|r| r.rule.hosts().contains(&host)).find_map(|r| match &r.to {
             To::Service(target) => Some(Served {
