@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Cause;
-use domain::settle::{Awaited, Observation, SettleLimits, Standing, TaskState, judge, judge_soak, suspects};
+use domain::settle::{
+    Awaited, Observation, SettleLimits, Standing, TaskState, Update, judge, judge_soak, suspects,
+};
 use tokio::time::{Instant, sleep};
 
 use super::logs::LAST_LINES;
@@ -148,6 +150,32 @@ impl Engine {
             }
             let left = (length - (now - settled_at)).to_std().unwrap_or_default();
             look.pause(&mut watch, applied, left).await;
+        }
+    }
+
+    /// Waits until the engine watches no update of the stack any more: as long as it does, it takes the end of any task
+    /// for the update's failure, also an end that a hook of the recipe asked for.
+    pub async fn updates_end(&self, applied: &Applied, limit: Duration) -> Result<(), Cause> {
+        let mut watch = self.watch(EVENTS);
+        let mut look = Look::default();
+        let began = Instant::now();
+        loop {
+            let left = limit.saturating_sub(began.elapsed());
+            match self.look(applied, &mut look).await? {
+                None => sleep(AWAY_PAUSE).await,
+                Some(seen) => {
+                    let watched = seen.services.iter().find(|s| s.update == Update::Updating);
+                    let Some(service) = watched else { return Ok(()) };
+                    if left.is_zero() {
+                        return Err(Cause::NotSettled {
+                            window_seconds: limit.as_secs(),
+                            waiting: vec![format!("`{}` is still being updated", service.name)],
+                            last_lines: Vec::new(),
+                        });
+                    }
+                    look.pause(&mut watch, applied, left).await;
+                }
+            }
         }
     }
 

@@ -2,15 +2,20 @@
 //! checks of an upgrade.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::plan::Which;
-use domain::settle::SettleLimits;
+use domain::settle::{Awaited, SettleLimits};
 use domain::{Cause, Tier, What};
 use harness::engine::{Freshness, Wanted};
 
 use super::side::{Did, SideRun, delta, never_deployed};
 use super::witness::Places;
 use super::{check, outside, witness};
+
+/// How long after hooks an end that they asked for shows: a process ends within milliseconds of its signal, and the
+/// manager hears of it within 400 ms.
+const HOOKS_SHOW: Duration = Duration::from_secs(1);
 
 impl SideRun<'_> {
     /// Plants the witness files that an upgrade has to keep, and looks at what runs before it.
@@ -69,17 +74,26 @@ impl SideRun<'_> {
         let limits =
             SettleLimits { window: delta(self.shared.overlay.health.window), ..SettleLimits::default() };
         let (view, at) = (self.shared.view.clone(), self.at);
-        let settled = self
-            .shared
-            .engine
-            .settle(applied, &limits, &mut |awaited| {
-                let text: Vec<_> = awaited.iter().map(|a| format!("{} {}", a.service, a.why)).collect();
-                view.note(at.side, at.nth, text.join(" · "));
-            })
-            .await
-            .map_err(|trouble| trouble.cause)?;
-        self.settled_at = Some(settled.at);
-        Ok(Did::default())
+        let mut note = |awaited: &[Awaited]| {
+            let text: Vec<_> = awaited.iter().map(|a| format!("{} {}", a.service, a.why)).collect();
+            view.note(at.side, at.nth, text.join(" · "));
+        };
+        loop {
+            let settled = self.shared.engine.settle(applied, &limits, &mut note).await;
+            let settled = settled.map_err(|trouble| trouble.cause)?;
+            if self.is_restarted_by_hooks {
+                // A hook may have asked a process to end that is still there to be seen, and well.
+                match self.shared.engine.soak(applied, settled.at, HOOKS_SHOW).await {
+                    Ok(()) => {}
+                    // Whether it comes back is for settling to say; its window goes on from the restore.
+                    Err(Cause::LostAfterSettled { .. }) => continue,
+                    Err(cause) => return Err(cause),
+                }
+            }
+            self.is_restarted_by_hooks = false;
+            self.settled_at = Some(settled.at);
+            return Ok(Did::default());
+        }
     }
 
     pub(crate) async fn soak(&mut self) -> Result<Did, Cause> {

@@ -47,6 +47,7 @@ impl SideRun<'_> {
         let (shared, releases) = (self.shared, self.releases);
         let repository = Repository::open_or_create(&shared.backups).await.map_err(|e| of_store(&e))?;
         let applied = self.applied.clone().ok_or_else(never_deployed)?;
+        shared.engine.updates_end(&applied, shared.overlay.health.window).await?;
         let (made, writes) = {
             let settle = || -> Settling<'_> { Box::pin(settle_again(shared, &applied)) };
             let job = Job {
@@ -161,6 +162,9 @@ impl SideRun<'_> {
         if let Some(applied) = &mut self.applied {
             applied.at = shared.engine.now();
         }
+        self.is_restarted_by_hooks = [HookMoment::BeforeRestore, HookMoment::AfterRestore]
+            .into_iter()
+            .any(|moment| releases.target.backup.hooks_at(moment).next().is_some());
         let (hooks, notes, snapshot, end) = match restored {
             Ok(done) => {
                 let detail = told(&done.snapshot);

@@ -29,7 +29,7 @@ pub(crate) async fn build(shared: &Shared) -> Result<(), Cause> {
         };
         match built {
             Ok(image) => {
-                tracing::info!(image = %spec.name, id = %image.id, built = image.built, "image is there")
+                tracing::info!(image = %spec.name, id = %image.id, built = image.built, "image is there");
             }
             Err(error) => return Err(cause(shared, spec, &error)),
         }

@@ -145,6 +145,8 @@ pub(crate) struct SideRun<'a> {
     /// Images of each release that was pulled, by service.
     pub(crate) resolved: Vec<(Which, BTreeMap<String, ResolvedImage>)>,
     pub(crate) settled_at: Option<DateTime<Utc>>,
+    /// Whether hooks ran since it was settled: they may have asked a process to end.
+    pub(crate) is_restarted_by_hooks: bool,
     pub(crate) before: Option<Running>,
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) ledger: Ledger,
@@ -196,6 +198,7 @@ pub(crate) async fn run_side(
         applied: None,
         resolved: Vec::new(),
         settled_at: None,
+        is_restarted_by_hooks: false,
         before: None,
         witnesses: Vec::new(),
         ledger: Ledger::default(),
