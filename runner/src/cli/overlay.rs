@@ -197,9 +197,11 @@ async fn new(instance: &Instance, recipe: &str) -> Result<Exit, Trouble> {
         std::fs::create_dir_all(&folder)?;
         std::fs::File::create_new(&file)?.write_all(text.as_bytes())
     };
-    write().map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => taken(),
-        _ => Trouble::from_error(Exit::Usage, format!("could not write `{}`", file.display()), &error),
+    write().map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            return taken();
+        }
+        Trouble::from_error(Exit::Usage, format!("could not write `{}`", file.display()), &error)
     })?;
     say(&format!("{}\n", file.display()));
     Ok(Exit::Passed)

@@ -182,6 +182,7 @@ pub struct ReadySpec {
 
 /// What readiness is seen by.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an overlay has a handful, each made once")]
 pub enum Ready {
     /// An ask whose expectation holds; its deadline is that of one try. Meant for `http` and `exec`.
     Ask(Ask),

@@ -226,7 +226,7 @@ fn expected_na(root: &Section<'_>) -> Vec<(Tier, String)> {
                 );
             }
             Ok(tier @ (Tier::Upgrade | Tier::Backup | Tier::Restore | Tier::Custom)) => {
-                tiers.push((tier, why))
+                tiers.push((tier, why));
             }
             Err(error) => root.wrong_in("expected_na", &word, &error.to_string(), ""),
         }

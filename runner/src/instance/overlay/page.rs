@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration};
 use super::setting::{Origin, Setting};
@@ -94,15 +94,7 @@ impl<'a> Section<'a> {
 
     /// Says that something is wrong at a key of a table of texts.
     pub(super) fn wrong_in(&self, key: &str, name: &str, says: &str, remedy: &str) {
-        let table = self.table.and_then(|t| t.get(key)).and_then(|v| match v.get_ref() {
-            DeValue::Table(table) => Some(table),
-            DeValue::String(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_) => None,
-        });
+        let table = self.table.and_then(|t| t.get(key)).and_then(|v| v.get_ref().as_table());
         let line = table
             .and_then(|t| t.get_key_value(name))
             .map_or(self.line, |(k, _)| self.page.line_of(k.span().start));
@@ -138,13 +130,11 @@ impl<'a> Section<'a> {
 
     /// Reads a text.
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
-        match self.value(key)? {
-            DeValue::String(text) => Some(text.clone().into_owned()),
-            other => {
-                self.mismatch(key, other, "a text", "write it in quotation marks");
-                None
-            }
+        let value = self.value(key)?;
+        if value.as_str().is_none() {
+            self.mismatch(key, value, "a text", "write it in quotation marks");
         }
+        value.as_str().map(str::to_owned)
     }
 
     /// Takes a key for known without reading it: somebody else refuses it with better words.
@@ -293,19 +283,15 @@ impl<'a> Section<'a> {
     }
 
     fn whole(&self, key: &str, value: &DeValue<'_>) -> Option<i64> {
-        match value {
-            DeValue::Integer(number) => {
-                let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                if read.is_none() {
-                    self.wrong(key, format!("{number} is too large"), "");
-                }
-                read
-            }
-            other => {
-                self.mismatch(key, other, "a whole number", "write it without quotation marks");
-                None
-            }
+        let Some(number) = value.as_integer() else {
+            self.mismatch(key, value, "a whole number", "write it without quotation marks");
+            return None;
+        };
+        let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        if read.is_none() {
+            self.wrong(key, format!("{number} is too large"), "");
         }
+        read
     }
 
     /// Reads a TCP port.
@@ -315,22 +301,21 @@ impl<'a> Section<'a> {
 
     /// Reads a number that may have a fraction.
     pub(super) fn amount(&self, key: &'static str) -> Option<f64> {
-        match self.value(key)? {
-            DeValue::Float(number) => number.as_str().parse().ok(),
-            DeValue::Integer(number) => number.as_str().parse().ok(),
-            other => {
-                self.mismatch(key, other, "a number", "write it without quotation marks");
-                None
-            }
+        let value = self.value(key)?;
+        let number =
+            value.as_float().map(DeFloat::as_str).or_else(|| value.as_integer().map(DeInteger::as_str));
+        if number.is_none() {
+            self.mismatch(key, value, "a number", "write it without quotation marks");
         }
+        number?.parse().ok()
     }
 
     /// Reads HTTP statuses: one, or a list.
     pub(super) fn statuses(&self, key: &'static str) -> Vec<u16> {
         let Some(value) = self.value(key) else { return Vec::new() };
-        let values: Vec<&DeValue<'_>> = match value {
-            DeValue::Array(list) => list.iter().map(Spanned::get_ref).collect(),
-            one => vec![one],
+        let values: Vec<&DeValue<'_>> = match value.as_array() {
+            Some(list) => list.iter().map(Spanned::get_ref).collect(),
+            None => vec![value],
         };
         let mut good = Vec::new();
         for number in values.into_iter().filter_map(|v| self.whole(key, v)) {
@@ -360,9 +345,12 @@ impl<'a> Section<'a> {
         };
         let mut texts = Vec::new();
         for item in list.iter() {
-            match item.get_ref() {
-                DeValue::String(text) => texts.push(text.clone().into_owned()),
-                other => self.mismatch(key, other, "a list of texts", "write every item in quotation marks"),
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(text.to_owned()),
+                None => {
+                    let remedy = "write every item in quotation marks";
+                    self.mismatch(key, item.get_ref(), "a list of texts", remedy);
+                }
             }
         }
         texts
@@ -370,10 +358,11 @@ impl<'a> Section<'a> {
 
     /// Reads a command: a list of words, or a text for the shell of the container.
     pub(super) fn command(&self, key: &'static str) -> Option<Vec<String>> {
-        let command = match self.value(key)? {
-            DeValue::String(line) if line.trim().is_empty() => Vec::new(),
-            DeValue::String(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone().into_owned()],
-            other => self.list(key, other),
+        let value = self.value(key)?;
+        let command = match value.as_str() {
+            Some(line) if line.trim().is_empty() => Vec::new(),
+            Some(line) => vec!["sh".to_owned(), "-c".to_owned(), line.to_owned()],
+            None => self.list(key, value),
         };
         if command.first().is_none_or(|c| c.is_empty()) {
             self.wrong(key, "it is empty", "give a list of words, or a text for `sh -c`");
@@ -394,14 +383,15 @@ impl<'a> Section<'a> {
             let line = self.page.line_of(name.span().start);
             let full = join(&self.key(key), name.get_ref());
             self.remember(full.clone(), to_toml(value.get_ref()), Origin::File { line });
-            match value.get_ref() {
-                DeValue::String(text) => {
-                    map.insert(name.get_ref().clone().into_owned(), text.clone().into_owned());
+            let value = value.get_ref();
+            match value.as_str() {
+                Some(text) => {
+                    map.insert(name.get_ref().clone().into_owned(), text.to_owned());
                 }
-                other => {
-                    let says = format!("it is {}, and a text is expected", kind(other));
-                    let remedy = format!("write it in quotation marks: \"{}\"", plain(other));
-                    let problem = ConfigProblem::at_key(self.page.file, &full, says, remedy.as_str());
+                None => {
+                    let says = format!("it is {}, and a text is expected", kind(value));
+                    let remedy = format!("write it in quotation marks: \"{}\"", plain(value));
+                    let problem = ConfigProblem::at_key(self.page.file, &full, says, &remedy);
                     self.page.push(problem.on_line(line));
                 }
             }
@@ -429,28 +419,23 @@ impl<'a> Section<'a> {
     /// Reads a day.
     pub(super) fn day(&self, key: &'static str) -> Option<chrono::NaiveDate> {
         const HINT: &str = "write a day without quotation marks, such as 2027-01-31";
-        match self.value(key)? {
-            DeValue::Datetime(toml::value::Datetime { date: Some(date), time: None, offset: None }) => {
-                let day = chrono::NaiveDate::from_ymd_opt(
-                    i32::from(date.year),
-                    u32::from(date.month),
-                    u32::from(date.day),
-                );
-                if day.is_none() {
-                    self.wrong(key, format!("there is no day {date}"), HINT);
-                }
-                day
-            }
-            other => {
-                self.mismatch(key, other, "a day", HINT);
-                None
-            }
+        let value = self.value(key)?;
+        let Some(toml::value::Datetime { date: Some(date), time: None, offset: None }) = value.as_datetime()
+        else {
+            self.mismatch(key, value, "a day", HINT);
+            return None;
+        };
+        let (month, day) = (u32::from(date.month), u32::from(date.day));
+        let day = chrono::NaiveDate::from_ymd_opt(i32::from(date.year), month, day);
+        if day.is_none() {
+            self.wrong(key, format!("there is no day {date}"), HINT);
         }
+        day
     }
 
     /// Returns a table in this one; an absent one gives defaults.
-    pub(super) fn table(&self, key: &'static str) -> Section<'a> {
-        let at = |table, line| Section {
+    pub(super) fn table(&self, key: &'static str) -> Self {
+        let at = |table, line| Self {
             page: self.page,
             path: self.key(key),
             table,
@@ -468,7 +453,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns the tables of a list such as `[[probe]]`.
-    pub(super) fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Self> {
         let Some((value, line)) = self.find(key) else { return Vec::new() };
         let DeValue::Array(list) = value else {
             self.mismatch(key, value, "a list of tables", &format!("write `[[{key}]]`"));
@@ -477,20 +462,17 @@ impl<'a> Section<'a> {
         let mut sections = Vec::new();
         for (nth, item) in list.iter().enumerate() {
             let path = format!("{}[{nth}]", self.key(key));
-            match item.get_ref() {
-                DeValue::Table(table) => {
-                    // The item of `[[probe]]` begins where its header does.
-                    let line = match item.span().start {
-                        0 => line,
-                        start => self.page.line_of(start),
-                    };
-                    let known = RefCell::default();
-                    sections.push(Section { page: self.page, path, table: Some(table), line, known });
-                }
-                other => {
-                    self.mismatch(key, other, "a list of tables", &format!("write `[[{key}]]`"));
-                }
-            }
+            let Some(table) = item.get_ref().as_table() else {
+                self.mismatch(key, item.get_ref(), "a list of tables", &format!("write `[[{key}]]`"));
+                continue;
+            };
+            // The item of `[[probe]]` begins where its header does.
+            let line = match item.span().start {
+                0 => line,
+                start => self.page.line_of(start),
+            };
+            let known = RefCell::default();
+            sections.push(Self { page: self.page, path, table: Some(table), line, known });
         }
         sections
     }
