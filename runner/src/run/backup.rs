@@ -1,8 +1,8 @@
 //! Backup and restore of one stack, as the recipe's labels say: carried out by the harness, told and kept here.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::data::{HookMoment, HookRun, Snapshot};
@@ -76,7 +76,7 @@ impl SideRun<'_> {
                     did.detail += &format!(", {} is {}", verified.path, verified.is);
                 }
                 if let Some(Writes { written, refused }) = writes {
-                    did.detail += &format!(", {written} writes beside it");
+                    did.detail += &format!(", {written} written beside it");
                     did.facts.insert("writes".into(), written.to_string());
                     did.facts.insert("writes_refused".into(), refused.to_string());
                 }
@@ -112,18 +112,25 @@ impl SideRun<'_> {
             self.tell(What::Warned { says: says.into() });
             return (backup.await, Writes::default());
         }
-        let mut writes = Writes::default();
-        let writing = self.write_on(&scene, &specs, &mut writes);
-        let made = tokio::select! {
-            biased;
-            made = backup => made,
-            never = writing => match never {},
+        let ended = AtomicBool::new(false);
+        let backup = async {
+            let made = backup.await;
+            ended.store(true, Ordering::Relaxed);
+            made
         };
+        // The write under way when the backup ends is waited for: it went beside it, and has a deadline of its own.
+        let (made, writes) = tokio::join!(backup, self.write_until(&ended, &scene, &specs));
+        if writes.written == 0 {
+            let says =
+                format!("nothing was written beside the backup: {} writes were refused", writes.refused);
+            self.tell(What::Warned { says });
+        }
         (made, writes)
     }
 
-    async fn write_on(&self, scene: &Scene, specs: &[&DatumSpec], writes: &mut Writes) -> Infallible {
-        loop {
+    async fn write_until(&self, ended: &AtomicBool, scene: &Scene, specs: &[&DatumSpec]) -> Writes {
+        let mut writes = Writes::default();
+        while !ended.load(Ordering::Relaxed) {
             let nth = writes.written + writes.refused;
             let marker = Marker::new(self.shared.log.run(), &format!("writing{nth}"));
             for spec in specs {
@@ -136,6 +143,7 @@ impl SideRun<'_> {
             }
             tokio::time::sleep(BETWEEN_WRITES).await;
         }
+        writes
     }
 
     /// Puts the backup back under the running stack. What is there again is for the acts after it to see.
