@@ -412,7 +412,7 @@ fn entry(found: &serde_json::Value) -> Option<Entry> {
         path: found["path"].as_str()?.into(),
         kind,
         bytes,
-        mode: super::embedded::mode_from_go(mode),
+        mode: super::embedded::permissions::mode_from_go(mode),
     })
 }
 
