@@ -268,6 +268,47 @@ fn a_starter_is_drawn_from_the_recipe_reads_well_and_overwrites_nothing() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), bare);
 }
 
+#[test]
+fn a_waiver_holds_until_its_day_and_one_that_does_nothing_is_told() {
+    let folder = instance();
+    let lint = || {
+        let (_, out, err) = simmer(folder.path(), &["lint", "blog", "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        report
+    };
+    let rules = |report: &serde_json::Value, list: &str| -> Vec<String> {
+        let list = report[list].as_array().unwrap();
+        list.iter().map(|f| f["rule"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = lint();
+    // A rule that stands in the compose file, so that a waiver may name another file.
+    let found = before["findings"].as_array().unwrap();
+    let found = found.iter().find(|f| f["file"] == "compose.yml" && f["rule"] != "R011").unwrap();
+    let rule = found["rule"].as_str().unwrap().to_owned();
+    let waive = |more: &str| {
+        std::fs::create_dir_all(folder.path().join("overlays/blog")).unwrap();
+        let text = format!("[[waiver]]\nrule = \"{rule}\"\nreason = \"known\"\n{more}\n");
+        std::fs::write(folder.path().join("overlays/blog/overlay.toml"), text).unwrap();
+        lint()
+    };
+
+    let waived = waive("until = 2999-01-31");
+    assert!(!rules(&waived, "findings").contains(&rule));
+    assert!(rules(&waived, "waived").iter().all(|r| *r == rule));
+    assert_eq!(waived["waived"][0]["reason"], "known");
+
+    for (more, severity, says) in [
+        ("until = 2001-01-31", "warning", "ended on 2001-01-31 (known)"),
+        ("until = 2999-01-31\nat = \"other.yml\"", "info", "in `other.yml` covers nothing any more"),
+    ] {
+        let idle = waive(more);
+        assert!(rules(&idle, "findings").contains(&rule), "{more}: it waives nothing");
+        let told = idle["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "W001").unwrap();
+        assert_eq!(told["severity"], severity, "{told}");
+        assert!(told["says"].as_str().unwrap().contains(says), "{told}");
+    }
+}
+
 /// Takes the `# ` from a line of TOML; prose stays a comment.
 fn bare(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("# ") else { return line };
