@@ -216,7 +216,10 @@ fn in_own_words(cause: &Cause, own: &[Signature]) -> Option<Found> {
     // signature moves the blame.
     let moves = found.known.fault != cause.fault();
     let quotes = matches!(cause, Cause::Test { .. });
-    (!(moves && quotes) || found.rank == Rank::Own).then_some(found)
+    // And whom it could not reach itself is the app, or nobody that the app knows.
+    let unreached =
+        [Kind::NeighbourRefused, Kind::NameNotResolved].iter().any(|kind| kind.name() == found.known.name);
+    (!(quotes && (moves || unreached)) || found.rank == Rank::Own).then_some(found)
 }
 
 fn services_of(cause: &Cause) -> BTreeSet<String> {

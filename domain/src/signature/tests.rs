@@ -289,3 +289,14 @@ fn a_long_line_is_cut_and_a_hostile_one_is_cleaned() {
     let line = parts(&cause).3;
     assert!(line.chars().count() <= 301 && line.starts_with("permission denied"), "{line}");
 }
+
+#[test]
+fn whom_a_test_could_not_reach_itself_is_no_neighbour_of_the_app() {
+    let refused = Cause::Test {
+        test: "calls".into(),
+        source: crate::data::Source::Overlay,
+        says: "ConnectionRefusedError: [Errno 111] Connection refused".into(),
+        last_lines: vec!["ConnectionRefusedError: [Errno 111] Connection refused".into()],
+    };
+    assert_eq!(named(refused, &[]).name(), "test");
+}

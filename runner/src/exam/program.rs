@@ -73,7 +73,7 @@ pub(super) async fn run(scene: &Scene, order: Order<'_>) -> Asked {
         Ok(work) => work,
         Err(error) => return ours(error),
     };
-    let proxy = match Proxy::start(&scene.domain, scene.edge).await {
+    let proxy = match Proxy::start(&scene.domain, scene.edge, &scene.published).await {
         Ok(proxy) => proxy,
         Err(error) => return ours(error),
     };

@@ -1,15 +1,19 @@
-//! A way for ordinary clients to the stack: an HTTP proxy on loopback that tunnels to the edge and nowhere else.
+//! A way for ordinary clients to the stack: an HTTP proxy on loopback that tunnels to the edge, to the ports that the
+//! stack publishes on its node, and nowhere else.
 //!
 //! The stack's name is in no DNS, and a client that is told an address would ask under the wrong name. Every client
 //! knows `https_proxy`: it asks for a tunnel to the name, and speaks TLS with the edge through it, checked by its own
-//! means. Whatever is not the stack's own name at port 443 is refused.
+//! means. Whatever is not the stack's own name at port 443 or at a published port is refused. The node may be another
+//! machine, or have a network of its own: the tunnel finds it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Domain;
+use harness::probe::Connector;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -22,6 +26,8 @@ const HEAD_BYTES: usize = 16 << 10;
 const GREETING: Duration = Duration::from_secs(10);
 /// Longest life of one tunnel: longer than any test may last.
 const TUNNEL: Duration = Duration::from_secs(2 * 3600);
+/// Where the edge stands for users.
+const HTTPS: u16 = 443;
 /// Tunnels at once; more wait.
 const TUNNELS: usize = 64;
 
@@ -39,11 +45,18 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port of loopback, for tunnels to a domain and the names under it.
-    pub(super) async fn start(domain: &Domain, edge: SocketAddr) -> io::Result<Self> {
+    /// Listens on a free port of loopback, for tunnels to a domain and the names under it: port 443 is the edge's.
+    pub(super) async fn start(
+        domain: &Domain,
+        edge: SocketAddr,
+        published: &BTreeMap<u16, Connector>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let domain: Arc<str> = Arc::from(domain.as_str());
+        let mut ports = published.clone();
+        ports.insert(HTTPS, Connector::address(edge));
+        let ports = Arc::new(ports);
         let serving = tokio::spawn(async move {
             let room = Arc::new(Semaphore::new(TUNNELS));
             let mut tunnels = JoinSet::new();
@@ -55,9 +68,9 @@ impl Proxy {
                     continue;
                 };
                 let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-                let domain = Arc::clone(&domain);
+                let (domain, ports) = (Arc::clone(&domain), Arc::clone(&ports));
                 tunnels.spawn(async move {
-                    let served = timeout(TUNNEL, serve(client, &domain, edge)).await;
+                    let served = timeout(TUNNEL, serve(client, &domain, &ports)).await;
                     tracing::debug!(ended = ?served, "tunnel of a test");
                     drop(place);
                 });
@@ -72,22 +85,21 @@ impl Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, domain: &str, edge: SocketAddr) -> io::Result<()> {
+async fn serve(mut client: TcpStream, domain: &str, ports: &BTreeMap<u16, Connector>) -> io::Result<()> {
     let head = match timeout(GREETING, head(&mut client)).await {
         Ok(head) => head?,
         Err(_) => return Ok(()),
     };
-    let (status, says) = match allowed(&head, domain) {
-        Ok(()) => match timeout(GREETING, TcpStream::connect(edge)).await {
-            Ok(Ok(mut edge)) => {
+    let (status, says) = match allowed(&head, domain, ports) {
+        Ok(place) => match timeout(GREETING, place.connect()).await {
+            Ok(Ok(mut link)) => {
                 client.set_nodelay(true)?;
-                edge.set_nodelay(true)?;
                 client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-                copy_bidirectional(&mut client, &mut edge).await?;
+                copy_bidirectional(&mut client, &mut link.stream).await?;
                 return Ok(());
             }
-            Ok(Err(error)) => ("502 Bad Gateway", format!("simmer: the edge at {edge}: {error}\n")),
-            Err(_) => ("504 Gateway Timeout", format!("simmer: the edge at {edge} does not answer\n")),
+            Ok(Err(error)) => ("502 Bad Gateway", format!("simmer: {}: {error}\n", place.name())),
+            Err(_) => ("504 Gateway Timeout", format!("simmer: {} does not answer\n", place.name())),
         },
         Err(says) => ("403 Forbidden", format!("simmer: {says}\n")),
     };
@@ -111,8 +123,12 @@ async fn head(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Decides whether a request may pass. The error is for the author of a test.
-fn allowed(head: &[u8], domain: &str) -> Result<(), String> {
+/// Decides where a request may pass to. The error is for the author of a test.
+fn allowed<'a>(
+    head: &[u8],
+    domain: &str,
+    ports: &'a BTreeMap<u16, Connector>,
+) -> Result<&'a Connector, String> {
     let text = String::from_utf8_lossy(head);
     let mut words = text.lines().next().unwrap_or_default().split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -122,9 +138,9 @@ fn allowed(head: &[u8], domain: &str) -> Result<(), String> {
     let (host, port) = target.rsplit_once(':').unwrap_or((target, ""));
     let host = host.to_ascii_lowercase();
     let is_own = host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
-    match (is_own, port) {
-        (true, "443") => Ok(()),
-        (true, _) => Err("only port 443 of the stack is behind the edge".into()),
+    match (is_own, port.parse().ok().and_then(|port: u16| ports.get(&port))) {
+        (true, Some(place)) => Ok(place),
+        (true, None) => Err("only port 443 and the stack's published ports can be reached".into()),
         (false, _) => Err(format!(
             "tests reach `{domain}` and names under it, and not `{}`",
             super::text::shown(&host, 100)
@@ -138,9 +154,15 @@ mod tests {
 
     #[test]
     fn only_the_stack_itself_is_behind_the_proxy() {
-        let ask = |line: &str| allowed(format!("{line}\r\n\r\n").as_bytes(), "run-1a0.ci.test");
-        assert_eq!(ask("CONNECT run-1a0.ci.test:443 HTTP/1.1"), Ok(()));
-        assert_eq!(ask("CONNECT API.Run-1a0.ci.test:443 HTTP/1.1"), Ok(()));
+        let at = |port| Connector::address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let ports = BTreeMap::from([(443, at(4430)), (64738, at(64738))]);
+        let ask = |line: &str| {
+            let head = format!("{line}\r\n\r\n");
+            allowed(head.as_bytes(), "run-1a0.ci.test", &ports).map(|place| place.name().to_owned())
+        };
+        assert_eq!(ask("CONNECT run-1a0.ci.test:443 HTTP/1.1").unwrap(), "127.0.0.1:4430");
+        assert_eq!(ask("CONNECT API.Run-1a0.ci.test:443 HTTP/1.1").unwrap(), "127.0.0.1:4430");
+        assert_eq!(ask("CONNECT run-1a0.ci.test:64738 HTTP/1.1").unwrap(), "127.0.0.1:64738");
         for refused in [
             "CONNECT run-1a0.ci.test:22 HTTP/1.1",
             "CONNECT xrun-1a0.ci.test:443 HTTP/1.1",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::{Domain, RecipeName, RunId, StackName, Tier};
-use harness::probe::Trust;
+use harness::probe::{Connector, Trust};
 
 use super::door::Door;
 use super::text::Words;
@@ -23,6 +23,8 @@ pub struct Scene {
     pub domain: Domain,
     /// Where HTTPS comes in.
     pub edge: SocketAddr,
+    /// The ways to the ports that the stack publishes on its node (TCP), by the published port.
+    pub published: BTreeMap<u16, Connector>,
     /// Who vouches for what answers there.
     pub trust: Trust,
     pub run: RunId,

@@ -18,6 +18,7 @@ impl SideRun<'_> {
             stack: self.stack.clone(),
             domain: self.domain.clone(),
             edge: shared.front.https(),
+            published: outside::published(shared, &self.releases.target),
             trust: outside::trust(
                 shared,
                 outside::served(&self.releases.target, self.domain.as_str()).as_ref(),

@@ -3,6 +3,7 @@
 //! Both vantages are recorded, whatever the first one said (CC-124): well inside and lost outside is another
 //! fault than lost inside.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -281,6 +282,17 @@ pub(crate) fn task_connector(shared: &Shared, stack: &StackName, service: &str, 
             Ok(link)
         }
     })
+}
+
+/// Returns the ways to all ports that a release publishes on the node, but for those of UDP and SCTP.
+pub(crate) fn published(shared: &Shared, built: &Built) -> BTreeMap<u16, Connector> {
+    let services = built.specs.services.values();
+    services
+        .flat_map(|spec| &spec.endpoint_spec.ports)
+        .filter(|port| matches!(port.protocol.as_str(), "" | "tcp"))
+        .filter_map(|port| u16::try_from(port.published_port).ok().filter(|port| *port != 0))
+        .map(|port| (port, node_connector(shared, port)))
+        .collect()
 }
 
 /// Connects to a port that is published on the engine's node.

@@ -200,6 +200,7 @@ impl Stage {
             stack: name,
             domain,
             edge: edge.https_addr,
+            published: std::collections::BTreeMap::new(),
             trust: Trust::Ca(edge.ca_pem.clone().into_bytes()),
             run,
             recipe: RecipeName::parse("radicale").unwrap(),
