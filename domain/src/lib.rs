@@ -11,6 +11,7 @@ pub mod release;
 pub mod route;
 pub mod settle;
 pub mod signature;
+pub mod spelling;
 pub mod test;
 pub mod tier;
 pub mod verdict;

@@ -1,5 +1,7 @@
 //! What to do about a value that the schema refuses.
 
+use domain::spelling::distance;
+
 use super::shape::{Field, Fields, Shape};
 use crate::trouble::Path;
 use crate::yaml::{Kind, Node};
@@ -117,23 +119,4 @@ pub(super) fn for_unknown(key: &str, known: Option<&Field>, fields: &Fields, min
 /// Most mistakes that still look like a slip.
 fn tolerance(name: &str) -> usize {
     1 + name.len() / 4
-}
-
-/// Counts the letters to insert, delete, replace or swap with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let same = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + same);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

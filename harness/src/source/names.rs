@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use domain::spelling::distance;
+
 /// Longest `source` and reference taken, in bytes.
 const NAME_LIMIT: usize = 4096;
 
@@ -86,25 +88,9 @@ pub(super) fn mirror_name(source: &str) -> String {
 
 /// Returns up to `count` names that are spelt most like `wanted`.
 pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>, count: usize) -> Vec<String> {
-    let wanted: Vec<char> = wanted.chars().take(200).collect();
-    let mut by_distance: Vec<(usize, &str)> = known.map(|name| (distance(&wanted, name), name)).collect();
+    let mut by_distance: Vec<(usize, &str)> = known.map(|name| (distance(wanted, name), name)).collect();
     by_distance.sort();
     by_distance.into_iter().take(count).map(|(_, name)| name.to_owned()).collect()
-}
-
-fn distance(left: &[char], right: &str) -> usize {
-    let right: Vec<char> = right.chars().take(200).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(a != b)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[right.len()]
 }
 
 /// Returns why an entry of a tree must not be written under this name; `None` if it may.
