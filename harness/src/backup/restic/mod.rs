@@ -3,16 +3,18 @@
 //! It takes paths and not open folders, so that it trusts whoever owns a volume more than the library does: what is
 //! restored goes through a folder of ours, and is put in place by the same careful hands.
 
+mod program;
+
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use rustix::fs::FileType as Kind;
-use rustix::process::{Pid, Signal, kill_process};
+
+use program::{Ran, STORY_BYTES, run, said};
 
 use super::landing::{Item, ItemKind, Landing, Meta};
 use super::local::make_folder;
@@ -24,10 +26,6 @@ use super::store::{
 };
 use super::tree::{Found, Walk, open_ours};
 
-/// How often a running program is told that nobody waits for it.
-const LOOK: Duration = Duration::from_millis(50);
-/// Most bytes kept of what the program says beside its results.
-const STORY_BYTES: u64 = 64 << 10;
 /// What `restic backup` ends with when it could not read everything, and made a snapshot all the same.
 const INCOMPLETE: i32 = 3;
 /// What the kernel says of a file that is gone.
@@ -122,80 +120,6 @@ impl Drop for Scratch {
             tracing::warn!(path = %self.0.display(), %error, "a folder was left behind");
         }
     }
-}
-
-struct Ran {
-    status: ExitStatus,
-    /// What it said on stderr.
-    story: String,
-}
-
-impl Ran {
-    fn failed(&self, doing: &'static str) -> StoreError {
-        let story = self.story.split_whitespace().collect::<Vec<_>>().join(" ");
-        StoreError::Failed { doing, says: format!("`restic` ended with {}: {story}", self.status) }
-    }
-
-    fn good(self, doing: &'static str) -> Result<(), StoreError> {
-        if self.status.success() { Ok(()) } else { Err(self.failed(doing)) }
-    }
-}
-
-/// Runs a program to its end, or until nobody waits for it.
-fn run(
-    mut command: Command,
-    doing: &'static str,
-    stop: &Stop,
-    mut read: impl FnMut(&mut dyn Read) -> io::Result<()>,
-) -> Result<Ran, StoreError> {
-    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = spawned.map_err(|error| {
-        if error.kind() == io::ErrorKind::NotFound {
-            let says = "there is no program `restic`: install it, or take `program = \"embedded\"`".into();
-            return StoreError::Failed { doing, says };
-        }
-        said(doing, &error)
-    })?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let (mut out, err) = (child.stdout.take(), child.stderr.take());
-    let (done, is_done) = mpsc::channel::<()>();
-    let (read, story) = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            while is_done.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if stop.is_raised()
-                    && let Some(pid) = pid
-                {
-                    // It removes its locks and ends; not waited for yet, so that the id is still its own.
-                    if let Err(error) = kill_process(pid, Signal::TERM) {
-                        tracing::debug!(%error, "restic is gone already");
-                    }
-                }
-            }
-        });
-        let story = scope.spawn(move || {
-            let mut story = Vec::new();
-            if let Some(mut err) = err {
-                drop(err.by_ref().take(STORY_BYTES).read_to_end(&mut story));
-                drop(io::copy(&mut err, &mut io::sink()));
-            }
-            String::from_utf8_lossy(&story).into_owned()
-        });
-        let read = out.as_mut().map_or(Ok(()), |out| {
-            let read = read(out);
-            // A program with nobody to read would wait for ever.
-            drop(io::copy(out, &mut io::sink()));
-            read
-        });
-        let story = story.join().unwrap_or_default();
-        drop(done);
-        (read, story)
-    });
-    let status = child.wait().map_err(|error| said(doing, &error))?;
-    if stop.is_raised() {
-        return Err(StoreError::Stopped);
-    }
-    read.map_err(|error| said(doing, &error))?;
-    Ok(Ran { status, story })
 }
 
 impl Store for Restic {
@@ -378,10 +302,6 @@ fn bytes_in(folder: &Path) -> u64 {
         Err(_) => 0,
     };
     entries.map(of).sum()
-}
-
-fn said(doing: &'static str, error: &io::Error) -> StoreError {
-    StoreError::Failed { doing, says: error.to_string() }
 }
 
 fn kept(found: &serde_json::Value) -> Option<Kept> {
