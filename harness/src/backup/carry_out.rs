@@ -1,15 +1,16 @@
 //! A backup and a restore of a running stack, from the first hook to the last.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use compose::recipe::backup::PlannedSecret;
-use domain::Cause;
 use domain::data::{HookMoment, Snapshot};
+use domain::{Cause, StackName};
 
 use super::hooks::{run_hooks, running};
 use super::job::{
-    BackedUp, Job, OpenVolume, Restored, SoFar, Told, Trouble, add, of_store, open_volumes, out_of_reach,
-    paths_of, within,
+    BackedUp, Job, OpenVolume, Restored, SoFar, Told, Trouble, add, open_volumes, out_of_reach, paths_of,
+    within,
 };
 use super::landing::Landing;
 use super::store::{Contents, LooseFile, PutBack, SnapshotId, TreeToSave};
@@ -106,31 +107,31 @@ async fn secrets(job: &Job<'_>, notes: &mut Vec<String>) -> Result<Vec<LooseFile
     }
     let tasks = job.engine.tasks(stack).await.map_err(|error| error.cause())?;
     for PlannedSecret { service, name, target } in &job.plan.secrets {
-        let at = std::path::Path::new(SECRETS).join(stack.as_str()).join(name);
+        let at = secret_at(stack, name);
         if files.iter().any(|file| file.at == at) {
             continue;
         }
         let pid = running(&tasks, stack, service).and_then(|task| task.pid);
-        let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) else {
-            notes.push(format!("secret `{name}` is not stored: service `{service}` does not run"));
-            continue;
-        };
+        // Another service that runs may have it.
+        let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) else { continue };
         // A target may be an absolute path: `join` takes it as it is.
-        let path = std::path::Path::new(IN_CONTAINER).join(target);
+        let path = Path::new(IN_CONTAINER).join(target);
         let read = EngineRoot::of_process(pid).and_then(|root| root.small_file(&path));
         files.push(LooseFile { at, bytes: read.map_err(|error| out_of_reach(&error))? });
     }
-    let missing = |secret: &&PlannedSecret| {
-        let at = std::path::Path::new(SECRETS).join(stack.as_str()).join(&secret.name);
-        !files.iter().any(|file| file.at == at)
-    };
-    // Another service may have had it after all.
-    let gone: Vec<&str> =
-        job.plan.secrets.iter().filter(missing).map(|secret| secret.name.as_str()).collect();
-    notes.retain(|note| {
-        !note.starts_with("secret `") || gone.iter().any(|name| note.contains(&format!("`{name}`")))
-    });
+    let mut missing: Vec<&str> = Vec::new();
+    for PlannedSecret { service, name, .. } in &job.plan.secrets {
+        let at = secret_at(stack, name);
+        if !missing.contains(&name.as_str()) && !files.iter().any(|file| file.at == at) {
+            missing.push(name);
+            notes.push(format!("secret `{name}` is not stored: service `{service}` does not run"));
+        }
+    }
     Ok(files)
+}
+
+fn secret_at(stack: &StackName, name: &str) -> PathBuf {
+    Path::new(SECRETS).join(stack.as_str()).join(name)
 }
 
 /// Puts a snapshot back into the running stack, in place, between the hooks of its labels. Nothing is removed: what is
@@ -187,5 +188,5 @@ async fn put_back(
 
 /// Removes what the retention does not keep. Trouble is noted, not raised: the backup is made.
 pub async fn tidy(repository: &super::Repository, retention: &super::Retention) -> Option<Cause> {
-    repository.forget(retention).await.err().map(|error| of_store(&error))
+    repository.forget(retention).await.err().map(|error| error.cause())
 }

@@ -187,30 +187,6 @@ pub(super) fn out_of_reach(error: &OutOfReach) -> Cause {
     Cause::Node { says: format!("{}; {}", Chain(error), error.hint()) }
 }
 
-/// Returns the cause that a verdict carries for trouble with a repository.
-pub(super) fn of_store(error: &StoreError) -> Cause {
-    let says = match error.hint() {
-        Some(hint) => format!("{}; {hint}", Chain(error)),
-        None => Chain(error).to_string(),
-    };
-    match error {
-        StoreError::Stopped => Cause::Interrupted,
-        StoreError::Unreadable { .. } => Cause::Node { says },
-        StoreError::Landing { path, source } => {
-            use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-            if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) {
-                Cause::Node { says }
-            } else {
-                Cause::NotRestored { what: format!("`{path}`"), says }
-            }
-        }
-        StoreError::Missing { .. }
-        | StoreError::Locked { .. }
-        | StoreError::NoSnapshot { .. }
-        | StoreError::Failed { .. } => Cause::Repository { says },
-    }
-}
-
 /// Ends work with the files when its limit is hit.
 pub(super) async fn within<T>(
     limit: Duration,
@@ -218,7 +194,7 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, Cause> {
     match timeout(limit, work).await {
-        Ok(done) => done.map_err(|error| of_store(&error)),
+        Ok(done) => done.map_err(|error| error.cause()),
         Err(_) => Err(Cause::Timeout { limit: name.to_owned(), seconds: limit.as_secs() }),
     }
 }

@@ -5,10 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use domain::Cause;
 
 use super::landing::Landing;
 use super::stop::Stop;
 use super::tree::Held;
+use crate::engine::Chain;
 
 /// The id of a snapshot: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -211,6 +213,30 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Returns the cause that a verdict carries for it, with what a person can do.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        let says = match self.hint() {
+            Some(hint) => format!("{}; {hint}", Chain(self)),
+            None => Chain(self).to_string(),
+        };
+        match self {
+            Self::Stopped => Cause::Interrupted,
+            Self::Unreadable { .. } => Cause::Node { says },
+            Self::Landing { path, source } => {
+                use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+                if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) {
+                    Cause::Node { says }
+                } else {
+                    Cause::NotRestored { what: format!("`{path}`"), says }
+                }
+            }
+            Self::Missing { .. } | Self::Locked { .. } | Self::NoSnapshot { .. } | Self::Failed { .. } => {
+                Cause::Repository { says }
+            }
+        }
+    }
+
     /// Returns what a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

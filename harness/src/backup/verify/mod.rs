@@ -10,7 +10,7 @@ use compose::recipe::backup::PlannedVolume;
 use domain::Cause;
 use domain::data::HookMoment;
 
-use super::job::{Job, SoFar, Verified, of_store, open_volumes, within};
+use super::job::{Job, SoFar, Verified, open_volumes, within};
 use super::store::{Entry, EntryKind, SnapshotId};
 use format::{Verdict, judge};
 
@@ -57,10 +57,11 @@ pub(super) async fn verify(job: &Job<'_>, so_far: &mut SoFar) -> Result<Vec<Veri
                 return Err(Cause::BackupBroken { path: dump.name, says: format!("{says} ({is})") });
             }
             Err(error) => {
-                return Err(of_store(&super::StoreError::Failed {
+                return Err(super::StoreError::Failed {
                     doing: "read a dump from the repository",
                     says: error.to_string(),
-                }));
+                }
+                .cause());
             }
         }
     }
