@@ -1,135 +1,18 @@
-//! A TOML file as its author sees it: every key has a line, every problem is kept, and what was read is remembered
-//! with where it came from, so that `simmer overlay explain` can never differ from what a run uses.
-//!
-//! Why not serde alone: it stops at the first unknown key and knows no line afterwards.
+//! Values of a table: of the kind that is wanted, within their bounds, or told what is wrong with them.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeValue};
 
-use super::super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration};
-use super::setting::{Origin, Setting};
-
-/// One file while it is read.
-#[derive(Debug)]
-pub(super) struct Page<'a> {
-    file: &'a Path,
-    text: &'a str,
-    problems: RefCell<ConfigProblems>,
-    settings: RefCell<Vec<Setting>>,
-}
-
-/// One table of the file, or the absence of one: then every key takes its default.
-#[derive(Debug)]
-pub(super) struct Section<'a> {
-    page: &'a Page<'a>,
-    path: String,
-    table: Option<&'a DeTable<'a>>,
-    line: usize,
-    known: RefCell<Vec<&'static str>>,
-}
-
-/// A value and the line of its key.
-type Found<'a> = (&'a DeValue<'a>, usize);
-
-impl<'a> Page<'a> {
-    pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Self { file, text, problems: RefCell::default(), settings: RefCell::default() }
-    }
-
-    /// Returns the file's outermost table.
-    pub(super) fn root(&'a self, table: &'a DeTable<'a>) -> Section<'a> {
-        Section { page: self, path: String::new(), table: Some(table), line: 0, known: RefCell::default() }
-    }
-
-    /// Returns the line of a place in the text, counted from 1.
-    pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
-    }
-
-    pub(super) fn push(&self, problem: ConfigProblem) {
-        self.problems.borrow_mut().push(problem);
-    }
-
-    /// Returns everything that was wrong, by line, and everything that was read.
-    pub(super) fn close(self) -> (ConfigProblems, Vec<Setting>) {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_line();
-        (problems, self.settings.into_inner())
-    }
-}
+use super::{Section, join, listed, nearest};
+use crate::instance::overlay::setting::Origin;
+use crate::instance::problem::{ConfigProblem, DURATION_HINT, read_duration};
 
 impl<'a> Section<'a> {
-    /// Returns the key as written from the file's root, such as `test[0].http.path`.
-    pub(super) fn key(&self, key: &str) -> String {
-        join(&self.path, key)
-    }
-
-    /// Whether the table is in the file.
-    pub(super) fn is_there(&self) -> bool {
-        self.table.is_some()
-    }
-
-    /// Whether a key is in the table. Does not count as reading it.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.table.is_some_and(|t| t.contains_key(key))
-    }
-
-    /// Returns the line of a key, or of the table where the key is absent.
-    fn line_of(&self, key: &str) -> usize {
-        let found = self.table.and_then(|t| t.get_key_value(key));
-        found.map_or(self.line, |(k, _)| self.page.line_of(k.span().start))
-    }
-
-    /// Says that something is wrong at a key.
-    pub(super) fn wrong(&self, key: &str, says: impl Into<String>, remedy: &str) {
-        let name = if key.is_empty() { self.path.clone() } else { self.key(key) };
-        let problem = ConfigProblem::at_key(self.page.file, &name, says, remedy);
-        self.page.push(problem.on_line(self.line_of(key)));
-    }
-
-    /// Says that something is wrong at a key of a table of texts.
-    pub(super) fn wrong_in(&self, key: &str, name: &str, says: &str, remedy: &str) {
-        let table = self.table.and_then(|t| t.get(key)).and_then(|v| v.get_ref().as_table());
-        let line = table
-            .and_then(|t| t.get_key_value(name))
-            .map_or(self.line, |(k, _)| self.page.line_of(k.span().start));
-        let full = join(&self.key(key), name);
-        self.page.push(ConfigProblem::at_key(self.page.file, &full, says, remedy).on_line(line));
-    }
-
-    fn remember(&self, key: String, value: toml::Value, from: Origin) {
-        self.page.settings.borrow_mut().push(Setting { key, value, from });
-    }
-
-    fn default(&self, key: &'static str, value: impl Into<toml::Value>, why: &str) {
-        self.known.borrow_mut().push(key);
-        self.remember(self.key(key), value.into(), Origin::Default { why: why.to_owned() });
-    }
-
-    fn find(&self, key: &'static str) -> Option<Found<'a>> {
-        self.known.borrow_mut().push(key);
-        let (name, value) = self.table?.get_key_value(key)?;
-        Some((value.get_ref(), self.page.line_of(name.span().start)))
-    }
-
-    /// Finds a key that holds a value and remembers it.
-    fn value(&self, key: &'static str) -> Option<&'a DeValue<'a>> {
-        let (value, line) = self.find(key)?;
-        self.remember(self.key(key), to_toml(value), Origin::File { line });
-        Some(value)
-    }
-
-    fn mismatch(&self, key: &str, found: &DeValue<'_>, expected: &str, remedy: &str) {
-        self.wrong(key, format!("it is {}, and {expected} is expected", kind(found)), remedy);
-    }
-
     /// Reads a text.
-    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+    pub(in crate::instance::overlay) fn text(&self, key: &'static str) -> Option<String> {
         let value = self.value(key)?;
         if value.as_str().is_none() {
             self.mismatch(key, value, "a text", "write it in quotation marks");
@@ -138,7 +21,7 @@ impl<'a> Section<'a> {
     }
 
     /// Takes a key for known without reading it: somebody else refuses it with better words.
-    pub(super) fn skip(&self, key: &'static str) {
+    pub(in crate::instance::overlay) fn skip(&self, key: &'static str) {
         self.known.borrow_mut().push(key);
     }
 
@@ -157,7 +40,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a port that has to be there.
-    pub(super) fn needed_port(&self, key: &'static str) -> Option<u16> {
+    pub(in crate::instance::overlay) fn needed_port(&self, key: &'static str) -> Option<u16> {
         if self.has(key) {
             return self.port(key);
         }
@@ -166,7 +49,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a command that has to be there.
-    pub(super) fn needed_command(&self, key: &'static str) -> Option<Vec<String>> {
+    pub(in crate::instance::overlay) fn needed_command(&self, key: &'static str) -> Option<Vec<String>> {
         if self.has(key) {
             return self.command(key);
         }
@@ -175,7 +58,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a text that has to be there and not empty.
-    pub(super) fn needed_text(&self, key: &'static str, what: &str) -> Option<String> {
+    pub(in crate::instance::overlay) fn needed_text(&self, key: &'static str, what: &str) -> Option<String> {
         if !self.has(key) {
             self.missing(key, &format!("\"…\"`: {what}"));
             return None;
@@ -189,7 +72,12 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a text that has a default, and why that is the default.
-    pub(super) fn text_or(&self, key: &'static str, default: &str, why: &str) -> String {
+    pub(in crate::instance::overlay) fn text_or(
+        &self,
+        key: &'static str,
+        default: &str,
+        why: &str,
+    ) -> String {
         if !self.has(key) {
             self.default(key, default, why);
             return default.to_owned();
@@ -198,7 +86,11 @@ impl<'a> Section<'a> {
     }
 
     /// Reads one of several words.
-    pub(super) fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+    pub(in crate::instance::overlay) fn word<T: Copy>(
+        &self,
+        key: &'static str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
@@ -210,7 +102,12 @@ impl<'a> Section<'a> {
     }
 
     /// Reads one of several words, the first of which is the default.
-    pub(super) fn word_or_first<T: Copy>(&self, key: &'static str, words: &[(&str, T)], why: &str) -> T {
+    pub(in crate::instance::overlay) fn word_or_first<T: Copy>(
+        &self,
+        key: &'static str,
+        words: &[(&str, T)],
+        why: &str,
+    ) -> T {
         let (name, first) = words[0];
         if !self.has(key) {
             self.default(key, name, why);
@@ -220,7 +117,12 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a duration.
-    pub(super) fn duration_or(&self, key: &'static str, default: &str, why: &str) -> Duration {
+    pub(in crate::instance::overlay) fn duration_or(
+        &self,
+        key: &'static str,
+        default: &str,
+        why: &str,
+    ) -> Duration {
         let text = self.text_or(key, default, why);
         match read_duration(&text) {
             Ok(length) if length.is_zero() => {
@@ -236,13 +138,18 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a duration that may be zero, such as how long a soak lasts.
-    pub(super) fn length_or(&self, key: &'static str, default: &str, why: &str) -> Duration {
+    pub(in crate::instance::overlay) fn length_or(
+        &self,
+        key: &'static str,
+        default: &str,
+        why: &str,
+    ) -> Duration {
         let text = self.text_or(key, default, why);
         read_duration(&text).map_err(|says| self.wrong(key, says, DURATION_HINT)).unwrap_or_default()
     }
 
     /// Reads yes or no.
-    pub(super) fn flag_or(&self, key: &'static str, default: bool, why: &str) -> bool {
+    pub(in crate::instance::overlay) fn flag_or(&self, key: &'static str, default: bool, why: &str) -> bool {
         match self.has(key).then(|| self.value(key)).flatten() {
             None => {
                 self.default(key, default, why);
@@ -257,7 +164,11 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a whole number within bounds.
-    pub(super) fn number(&self, key: &'static str, bounds: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    pub(in crate::instance::overlay) fn number(
+        &self,
+        key: &'static str,
+        bounds: std::ops::RangeInclusive<i64>,
+    ) -> Option<i64> {
         let value = self.value(key)?;
         let number = self.whole(key, value)?;
         if bounds.contains(&number) {
@@ -268,7 +179,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a whole number within bounds that has a default.
-    pub(super) fn number_or(
+    pub(in crate::instance::overlay) fn number_or(
         &self,
         key: &'static str,
         bounds: std::ops::RangeInclusive<i64>,
@@ -295,12 +206,12 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a TCP port.
-    pub(super) fn port(&self, key: &'static str) -> Option<u16> {
+    pub(in crate::instance::overlay) fn port(&self, key: &'static str) -> Option<u16> {
         self.number(key, 1..=65535).and_then(|n| u16::try_from(n).ok())
     }
 
     /// Reads a number that may have a fraction.
-    pub(super) fn amount(&self, key: &'static str) -> Option<f64> {
+    pub(in crate::instance::overlay) fn amount(&self, key: &'static str) -> Option<f64> {
         let value = self.value(key)?;
         let number =
             value.as_float().map(DeFloat::as_str).or_else(|| value.as_integer().map(DeInteger::as_str));
@@ -311,7 +222,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads HTTP statuses: one, or a list.
-    pub(super) fn statuses(&self, key: &'static str) -> Vec<u16> {
+    pub(in crate::instance::overlay) fn statuses(&self, key: &'static str) -> Vec<u16> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let values: Vec<&DeValue<'_>> = match value.as_array() {
             Some(list) => list.iter().map(Spanned::get_ref).collect(),
@@ -330,7 +241,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a list of texts; a single text is a list of one.
-    pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
+    pub(in crate::instance::overlay) fn texts(&self, key: &'static str) -> Vec<String> {
         match self.value(key) {
             None => Vec::new(),
             Some(DeValue::String(one)) => vec![one.clone().into_owned()],
@@ -357,7 +268,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a command: a list of words, or a text for the shell of the container.
-    pub(super) fn command(&self, key: &'static str) -> Option<Vec<String>> {
+    pub(in crate::instance::overlay) fn command(&self, key: &'static str) -> Option<Vec<String>> {
         let value = self.value(key)?;
         let command = match value.as_str() {
             Some(line) if line.trim().is_empty() => Vec::new(),
@@ -372,7 +283,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a table of texts.
-    pub(super) fn map(&self, key: &'static str) -> BTreeMap<String, String> {
+    pub(in crate::instance::overlay) fn map(&self, key: &'static str) -> BTreeMap<String, String> {
         let Some((value, _)) = self.find(key) else { return BTreeMap::new() };
         let DeValue::Table(table) = value else {
             self.mismatch(key, value, "a table", &format!("write `{key} = {{ NAME = \"value\" }}`"));
@@ -400,7 +311,10 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a table of values of any kind, as JSON.
-    pub(super) fn values(&self, key: &'static str) -> BTreeMap<String, serde_json::Value> {
+    pub(in crate::instance::overlay) fn values(
+        &self,
+        key: &'static str,
+    ) -> BTreeMap<String, serde_json::Value> {
         let Some((value, _)) = self.find(key) else { return BTreeMap::new() };
         let DeValue::Table(table) = value else {
             self.mismatch(key, value, "a table", &format!("write `{key} = {{ \"/pointer\" = value }}`"));
@@ -417,7 +331,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a day.
-    pub(super) fn day(&self, key: &'static str) -> Option<chrono::NaiveDate> {
+    pub(in crate::instance::overlay) fn day(&self, key: &'static str) -> Option<chrono::NaiveDate> {
         const HINT: &str = "write a day without quotation marks, such as 2027-01-31";
         let value = self.value(key)?;
         let Some(toml::value::Datetime { date: Some(date), time: None, offset: None }) = value.as_datetime()
@@ -432,109 +346,9 @@ impl<'a> Section<'a> {
         }
         day
     }
-
-    /// Returns a table in this one; an absent one gives defaults.
-    pub(super) fn table(&self, key: &'static str) -> Self {
-        let at = |table, line| Self {
-            page: self.page,
-            path: self.key(key),
-            table,
-            line,
-            known: RefCell::default(),
-        };
-        match self.find(key) {
-            None => at(None, self.line),
-            Some((DeValue::Table(table), line)) => at(Some(table), line),
-            Some((other, line)) => {
-                self.mismatch(key, other, "a table", &format!("write `{key} = {{ … }}`"));
-                at(None, line)
-            }
-        }
-    }
-
-    /// Returns the tables of a list such as `[[probe]]`.
-    pub(super) fn tables(&self, key: &'static str) -> Vec<Self> {
-        let Some((value, line)) = self.find(key) else { return Vec::new() };
-        let DeValue::Array(list) = value else {
-            self.mismatch(key, value, "a list of tables", &format!("write `[[{key}]]`"));
-            return Vec::new();
-        };
-        let mut sections = Vec::new();
-        for (nth, item) in list.iter().enumerate() {
-            let path = format!("{}[{nth}]", self.key(key));
-            let Some(table) = item.get_ref().as_table() else {
-                self.mismatch(key, item.get_ref(), "a list of tables", &format!("write `[[{key}]]`"));
-                continue;
-            };
-            // The item of `[[probe]]` begins where its header does.
-            let line = match item.span().start {
-                0 => line,
-                start => self.page.line_of(start),
-            };
-            let known = RefCell::default();
-            sections.push(Self { page: self.page, path, table: Some(table), line, known });
-        }
-        sections
-    }
-
-    /// Refuses what nobody asked for. Every section ends with it.
-    pub(super) fn finish(self) {
-        let known = self.known.borrow();
-        let mut names: Vec<&str> = known.clone();
-        names.sort_unstable();
-        names.dedup();
-        for (key, _) in self.table.into_iter().flatten() {
-            let name: &str = key.get_ref();
-            if names.contains(&name) {
-                continue;
-            }
-            let remedy = match nearest(name, &names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "remove it; `docs/overlay.md` has every key".to_owned(),
-            };
-            self.wrong(name, format!("there is no such key; expected one of {}", listed(&names)), &remedy);
-        }
-    }
 }
 
-/// Joins a path and a key; a key with odd letters is quoted as TOML does.
-pub(super) fn join(path: &str, key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    // As JSON quotes: TOML's own writer chooses between four kinds of quotation marks, and two of them are not for
-    // keys. DEL is the one character that TOML wants escaped and JSON does not.
-    let quoted = || serde_json::Value::from(key).to_string().replace('\u{7f}', "\\u007f");
-    let key = if bare { key.to_owned() } else { quoted() };
-    if path.is_empty() { key } else { format!("{path}.{key}") }
-}
-
-fn listed(names: &[&str]) -> String {
-    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns the name that is at most two letters away.
-fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
-    let close = names.iter().map(|name| (distance(word, name), *name)).min()?;
-    // More than half of the letters are no likeness.
-    (close.0 <= 2 && close.0 * 2 <= word.chars().count()).then_some(close.1)
-}
-
-/// Counts the letters to add, drop or change between two words.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[other.len()]
-}
-
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -557,7 +371,7 @@ fn plain(value: &DeValue<'_>) -> String {
     }
 }
 
-pub(super) fn to_toml(value: &DeValue<'_>) -> toml::Value {
+pub(in crate::instance::overlay) fn to_toml(value: &DeValue<'_>) -> toml::Value {
     match value {
         DeValue::String(text) => toml::Value::String(text.clone().into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
