@@ -81,7 +81,7 @@ impl SideRun<'_> {
         loop {
             let settled = self.shared.engine.settle(applied, &limits, &mut note).await;
             let settled = settled.map_err(|trouble| trouble.cause)?;
-            if self.is_restarted_by_hooks {
+            if self.hooks_ran {
                 // A hook may have asked a process to end that is still there to be seen, and well.
                 match self.shared.engine.soak(applied, settled.at, HOOKS_SHOW).await {
                     Ok(()) => {}
@@ -90,7 +90,7 @@ impl SideRun<'_> {
                     Err(cause) => return Err(cause),
                 }
             }
-            self.is_restarted_by_hooks = false;
+            self.hooks_ran = false;
             self.settled_at = Some(settled.at);
             return Ok(Did::default());
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use domain::data::{HookMoment, HookRun, Snapshot};
 use domain::settle::SettleLimits;
 use domain::{Cause, Tier, What};
-use harness::backup::{self, About, HookRan, Job, Limits, Repository, SnapshotId, StoreError, Told};
-use harness::engine::{Applied, Chain};
+use harness::backup::{self, About, HookRan, Job, Limits, Repository, SnapshotId, Told};
+use harness::engine::Applied;
 
-use super::side::{Did, Shared, SideRun, delta, never_deployed};
+use super::shared::Shared;
+use super::side::{Did, SideRun, delta, never_deployed};
 use super::witness::{self, Places};
 use crate::exam::{self, Marker, Scene};
 use crate::instance::ask::DatumSpec;
@@ -45,7 +46,7 @@ impl SideRun<'_> {
     /// Makes the backup; while the app is written to, where the overlay asks for it.
     pub(crate) async fn back_up(&mut self) -> Result<Did, Cause> {
         let (shared, releases) = (self.shared, self.releases);
-        let repository = Repository::open_or_create(&shared.backups).await.map_err(|e| of_store(&e))?;
+        let repository = Repository::open_or_create(&shared.backups).await.map_err(|error| error.cause())?;
         let applied = self.applied.clone().ok_or_else(never_deployed)?;
         shared.engine.updates_end(&applied, shared.overlay.health.window).await?;
         let (made, writes) = {
@@ -170,7 +171,7 @@ impl SideRun<'_> {
         if let Some(applied) = &mut self.applied {
             applied.at = shared.engine.now();
         }
-        self.is_restarted_by_hooks = [HookMoment::BeforeRestore, HookMoment::AfterRestore]
+        self.hooks_ran = [HookMoment::BeforeRestore, HookMoment::AfterRestore]
             .into_iter()
             .any(|moment| releases.target.backup.hooks_at(moment).next().is_some());
         let (hooks, notes, snapshot, end) = match restored {
@@ -276,19 +277,4 @@ fn told(snapshot: &Snapshot) -> String {
         id.get(..8).unwrap_or(id),
         snapshot.paths.join(", ")
     )
-}
-
-fn of_store(error: &StoreError) -> Cause {
-    match error {
-        StoreError::Stopped => Cause::Interrupted,
-        StoreError::Missing { .. }
-        | StoreError::Locked { .. }
-        | StoreError::NoSnapshot { .. }
-        | StoreError::Unreadable { .. }
-        | StoreError::Landing { .. }
-        | StoreError::Failed { .. } => {
-            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            Cause::Repository { says: format!("{}{hint}", Chain(error)) }
-        }
-    }
 }

@@ -16,7 +16,7 @@ use harness::engine::EngineFacts;
 use harness::source::chaos_version;
 
 use super::labels;
-use super::side::KeepStack;
+use super::shared::KeepStack;
 use super::tree::Tree;
 use crate::instance::{Endpoint, Instance, Overlay};
 use crate::mask::Masker;

@@ -8,7 +8,7 @@ use domain::{Cause, StackName, Tier};
 use harness::engine::{Kind, Scope, TaskFacts};
 
 use super::build::Built;
-use super::side::Shared;
+use super::shared::Shared;
 use super::witness::is_up;
 
 /// What runs: image id or digest of each service, and the stack's version label.

@@ -11,7 +11,7 @@ use harness::probe::Trust;
 
 use super::build::Built;
 use super::outside::task_connector;
-use super::side::Shared;
+use super::shared::Shared;
 use crate::instance::{EdgeKind, Settings};
 
 /// The way in. Clones lead to the same door.

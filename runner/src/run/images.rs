@@ -9,7 +9,8 @@ use domain::{Cause, Fault};
 use harness::engine::{BuildError, BuildOrder, Chain};
 
 use super::labels;
-use super::side::{Shared, SideEnd};
+use super::shared::Shared;
+use super::side::SideEnd;
 use crate::instance::ImageSpec;
 
 /// Longest time for building one image: a compiler may be at work.

@@ -6,7 +6,7 @@ use domain::{StackName, What};
 use harness::engine::{LogBounds, TaskLog};
 
 use super::At;
-use super::side::Shared;
+use super::shared::Shared;
 
 /// Keeps the logs of every task, dead ones too, before they go (CC-054), and returns them.
 pub(crate) async fn keep_logs(shared: &Shared, at: At, stack: &StackName) -> Vec<TaskLog> {

@@ -19,6 +19,7 @@ mod lint;
 mod naming;
 mod outside;
 mod prepare;
+mod shared;
 mod side;
 mod sides;
 mod tree;
@@ -29,8 +30,8 @@ pub(crate) use judge::{drop_folder, random_bytes};
 pub use lint::{LintSubject, canonical_domain, lint_tree};
 pub(crate) use prepare::prepare;
 pub use prepare::{Prepared, Wanted};
+pub use shared::{FollowLogs, KeepStack};
 pub(crate) use side::left_names;
-pub use side::{FollowLogs, KeepStack};
 pub use tree::{Read, Tree};
 
 use std::time::Duration;

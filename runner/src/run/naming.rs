@@ -8,7 +8,7 @@ use domain::{Cause, StackName};
 use harness::engine::TaskLog;
 
 use super::build::Built;
-use super::side::Shared;
+use super::shared::Shared;
 
 /// Looks in a stack's logs for a line that names the trouble beneath a cause.
 pub(crate) fn named(

@@ -22,7 +22,7 @@ use harness::probe::{
 
 use super::At;
 use super::build::Built;
-use super::side::Shared;
+use super::shared::Shared;
 use super::witness::running_container;
 use crate::instance::{Check, ProbeKind, ProbeSpec};
 

@@ -1,7 +1,6 @@
 //! One stack of a run, from its first act to the proof that nothing of it is left.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,72 +8,18 @@ use domain::data::DataState;
 use domain::event::Deviation;
 use domain::life::{Ended, Fact, Left, Limits, Stage, Step, advance, verdicts};
 use domain::plan::{Act, Planned, SidePlan, Which};
-use domain::{Cause, Domain, Fault, RecipeName, StackName, Tier, Verdict, What};
-use harness::backup::Place;
-use harness::engine::{Applied, Broom, Engine, Keep, ResolvedImage, Scope, TaskLog};
+use domain::{Cause, Domain, Fault, StackName, Tier, Verdict, What};
+use harness::engine::{Applied, Broom, Keep, ResolvedImage, Scope, TaskLog};
 
 use super::backup::Stored;
 use super::build::Built;
 use super::check::Running;
 use super::data::Ledger;
-use super::edge::Front;
 use super::limits::{self, Walls};
 use super::naming::{self, Before};
+use super::shared::{FollowLogs, KeepStack, Shared};
 use super::witness::{self, Witness};
 use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis};
-use crate::cancel::Cancel;
-use crate::exam;
-use crate::instance::Overlay;
-use crate::log::Log;
-use crate::mask::Masker;
-use crate::view::Terminal;
-
-/// What every side of a run shares.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) log: Log,
-    pub(crate) view: Terminal,
-    pub(crate) overlay: Overlay,
-    pub(crate) front: Front,
-    pub(crate) cancel: Cancel,
-    pub(crate) keep: KeepStack,
-    pub(crate) follow_logs: FollowLogs,
-    pub(crate) masker: Masker,
-    /// Labels by which this run's objects are found.
-    pub(crate) instance: String,
-    /// Where backups go.
-    pub(crate) backups: Place,
-    pub(crate) recipe: RecipeName,
-    pub(crate) subject: exam::Subject,
-    pub(crate) author: exam::Author,
-    /// The target's work tree, where the recipe's own tests are.
-    pub(crate) tree: PathBuf,
-    /// This very program, which keeps test programs together.
-    pub(crate) program: PathBuf,
-    /// `PATH` of test programs.
-    pub(crate) path: String,
-    /// When the whole run has to be over (CC-044).
-    pub(crate) ends: tokio::time::Instant,
-    pub(crate) run_limit: Duration,
-    pub(crate) tier_limit: Option<Duration>,
-    /// Nodes of the swarm.
-    pub(crate) nodes: u64,
-}
-
-/// Whether the stack is cleared at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepStack {
-    Cleared,
-    Kept,
-}
-
-/// Whether the containers' logs are shown while they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowLogs {
-    Shown,
-    Hidden,
-}
 
 /// Releases of a side, ready to deploy.
 #[derive(Debug)]
@@ -146,7 +91,7 @@ pub(crate) struct SideRun<'a> {
     pub(crate) resolved: Vec<(Which, BTreeMap<String, ResolvedImage>)>,
     pub(crate) settled_at: Option<DateTime<Utc>>,
     /// Whether hooks ran since it was settled: they may have asked a process to end.
-    pub(crate) is_restarted_by_hooks: bool,
+    pub(crate) hooks_ran: bool,
     pub(crate) before: Option<Running>,
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) ledger: Ledger,
@@ -198,7 +143,7 @@ pub(crate) async fn run_side(
         applied: None,
         resolved: Vec::new(),
         settled_at: None,
-        is_restarted_by_hooks: false,
+        hooks_ran: false,
         before: None,
         witnesses: Vec::new(),
         ledger: Ledger::default(),

@@ -11,7 +11,8 @@ use super::KEEP_FOR;
 use super::build::{Built, Ground, Ownership, SecretStore, build};
 use super::judge::Manner;
 use super::prepare::Prepared;
-use super::side::{KeepStack, Releases, Shared, SideEnd, run_side};
+use super::shared::{KeepStack, Shared};
+use super::side::{Releases, SideEnd, run_side};
 use super::tree::Tree;
 use crate::instance::Instance;
 

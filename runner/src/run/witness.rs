@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use harness::engine::{EngineError, TaskFacts, TaskMount};
 
 use super::millis;
-use super::side::Shared;
+use super::shared::Shared;
 
 /// A file of ours in a kept volume.
 #[derive(Clone, Debug)]
