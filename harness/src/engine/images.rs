@@ -48,8 +48,8 @@ pub struct ResolvedImage {
 
 impl ResolvedImage {
     /// Returns the reference by which a task runs this very image, whatever becomes of the tag. Swarm asks no registry
-    /// for such a one before it starts a task, as it does for a tag, also when it has the image (0.4 s where none
-    /// answers). `None` where other nodes could not find it by that name.
+    /// for such a one before it starts a task, as it does for a tag, also when it has the image. `None` where other
+    /// nodes could not find it by that name.
     pub fn pinned(&self, nodes: u64) -> Option<String> {
         match self.digest_of {
             _ if self.reference.contains('@') => Some(self.reference.clone()),
