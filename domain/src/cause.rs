@@ -106,6 +106,10 @@ pub enum Cause {
     RolledBack { service: String, says: String, last_lines: Vec<String> },
     /// One service was rolled back while another stayed new (CC-048).
     MixedStack { rolled_back: Vec<String>, kept: Vec<String>, says: String, last_lines: Vec<String> },
+    /// A canonical's volumes could not be copied, looked at or removed.
+    Generation { says: String },
+    /// The registry could not be read or written, or did not say afterwards what was written.
+    Registry { says: String },
     /// The update stopped and waits for a person.
     UpdatePaused { service: String, says: String, last_lines: Vec<String> },
     /// Someone else changed the service while we looked.
@@ -197,6 +201,8 @@ impl Cause {
             | Self::Timeout { .. }
             | Self::Engine { .. }
             | Self::Repository { .. }
+            | Self::Generation { .. }
+            | Self::Registry { .. }
             | Self::Node { .. } => Fault::Platform,
             Self::Ours { .. } | Self::Interrupted => Fault::Runner,
         }
@@ -230,6 +236,8 @@ impl Cause {
             Self::NotRestored { .. } => "not_restored",
             Self::AfterBackup { .. } => "after_backup",
             Self::Repository { .. } => "repository",
+            Self::Generation { .. } => "generation",
+            Self::Registry { .. } => "registry",
             Self::Seed { .. } => "seed",
             Self::Test { .. } => "test",
             Self::TestBroken { .. } => "test_broken",
@@ -273,6 +281,8 @@ impl Cause {
             | Self::NotRestored { .. }
             | Self::AfterBackup { .. }
             | Self::Repository { .. }
+            | Self::Generation { .. }
+            | Self::Registry { .. }
             | Self::Seed { .. }
             | Self::TestBroken { .. }
             | Self::Timeout { .. }
@@ -334,6 +344,8 @@ impl Cause {
             | Self::NotRestored { .. }
             | Self::AfterBackup { .. }
             | Self::Repository { .. }
+            | Self::Generation { .. }
+            | Self::Registry { .. }
             | Self::Seed { .. }
             | Self::Test { .. }
             | Self::TestBroken { .. }
@@ -358,6 +370,8 @@ impl fmt::Display for Cause {
             | Self::UpgradeChangesNothing { says }
             | Self::WrongVersion { says }
             | Self::Engine { says }
+            | Self::Generation { says }
+            | Self::Registry { says }
             | Self::Node { says } => f.write_str(says),
             Self::SecretMissing { secret, says } => write!(f, "secret `{secret}` is missing: {says}"),
             Self::ImageMissing { service, image, says } => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::canonical::{Fingerprint, Generation};
 use crate::cause::{ProbeStep, Vantage};
 use crate::data::{Counts, DataState, Datum, HookRun, Snapshot};
 use crate::names::{Domain, RecipeName, RunId, Side, StackName};
@@ -191,6 +192,40 @@ pub enum What {
         side: Side,
         nth: usize,
         snapshot: Snapshot,
+    },
+    /// A release is carried onto the recipe's canonical.
+    PromotionStarted {
+        /// Release and generation that the canonical stands on; `None` when it is born now.
+        from: Option<(String, Generation)>,
+        to: Generation,
+        /// The green cold run that allows it.
+        cold: RunId,
+        cold_level: u8,
+    },
+    /// The candidate generation's volumes are there.
+    GenerationMade {
+        generation: Generation,
+        volumes: Vec<String>,
+        files: u64,
+        bytes: u64,
+        /// Such as `reflink` or `copied`; empty where there was nothing to copy.
+        how: String,
+        millis: u64,
+    },
+    GenerationPrinted {
+        generation: Generation,
+        fingerprint: Fingerprint,
+    },
+    /// The record was committed and read back.
+    Promoted {
+        generation: Generation,
+        advances: u32,
+        born: DateTime<Utc>,
+    },
+    /// The promotion failed: what it made is gone, but for what is named.
+    CandidateDropped {
+        generation: Generation,
+        left: Vec<String>,
     },
     /// A warning: never the cause of anything (CC-039).
     Warned {

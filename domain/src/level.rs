@@ -1,5 +1,5 @@
 //! The ladder: 0 nothing, 1 install, 2 upgrade, 3 backup and restore, 4 custom, 5 lint (6, advance,
-//! is the canonical's and is added where canonicals are).
+//! is the canonical's, see [`advanced`]).
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,15 @@ pub fn level(verdicts: &BTreeMap<Tier, Verdict>) -> u8 {
         }
     }
     reached
+}
+
+/// Returns the level of a release after its promotion: 6 where the cold run stood on 5 and the advance held; what the
+/// cold run reached is not lost by a failed advance.
+pub fn advanced(cold: u8, advance: Option<&Verdict>) -> u8 {
+    match advance {
+        Some(Verdict::Passed { .. }) if cold >= 5 => 6,
+        Some(_) | None => cold.min(5),
+    }
 }
 
 #[cfg(test)]

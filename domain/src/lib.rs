@@ -1,5 +1,6 @@
 //! Words and decisions of Simmer: facts in, decisions out. No I/O, no clock, no async.
 
+pub mod canonical;
 pub mod cause;
 pub mod data;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod test;
 pub mod tier;
 pub mod verdict;
 
+pub use canonical::{Canonical, Generation};
 pub use cause::{Cause, Fault};
 pub use event::{Event, What};
 pub use names::{Domain, RecipeName, RunId, StackName};

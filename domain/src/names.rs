@@ -169,6 +169,8 @@ pub enum Side {
     A,
     /// Upgrade from a base release, and all that works on its data.
     B,
+    /// The canonical's own stack: a release on retained data.
+    C,
 }
 
 impl Side {
@@ -176,6 +178,7 @@ impl Side {
         match self {
             Self::A => 'a',
             Self::B => 'b',
+            Self::C => 'c',
         }
     }
 }

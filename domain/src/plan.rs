@@ -51,6 +51,8 @@ pub enum Act {
     CheckRestore,
     /// Read back the overlay's data, and see what became of what the backup could not know.
     CheckRestoreData,
+    /// Read back everything that was ever planted on a canonical, at each release before this one.
+    ReadMarkers,
 }
 
 impl Act {
@@ -81,6 +83,7 @@ impl Act {
             Self::Restore => "restore",
             Self::CheckRestore => "read back",
             Self::CheckRestoreData => "read data back",
+            Self::ReadMarkers => "read markers",
         }
     }
 }
@@ -365,6 +368,41 @@ fn later_acts(tiers: &[Tier], brought: &Brought) -> Vec<Planned> {
         acts.extend(tests(Tier::Custom, brought));
     }
     acts
+}
+
+/// Returns what a release goes through on a canonical's stack. `earlier` is whether something was planted there before:
+/// a first release is seeded only.
+///
+/// New markers come last, so that they are written by an app that has shown to be well; and the old ones are read twice,
+/// before and after the soak: a new version may eat data in its first minutes.
+pub fn advance_plan(brought: &Brought, earlier: Earlier) -> SidePlan {
+    use Which::Target;
+    let mut acts = vec![Act::Pull(Target), Act::Deploy(Target), Act::Settle(Target), Act::Probe(Target)];
+    if brought.readiness {
+        acts.push(Act::Ready(Target));
+    }
+    match earlier {
+        Earlier::Planted => acts.extend([Act::ReadMarkers, Act::Soak(Target), Act::ReadMarkers]),
+        Earlier::Nothing => acts.push(Act::Soak(Target)),
+    }
+    acts.push(Act::Seed);
+    if brought.data {
+        acts.push(Act::SeedData);
+    }
+    SidePlan {
+        side: Side::C,
+        nth: 0,
+        tiers: vec![Tier::Advance],
+        base: None,
+        acts: under(Tier::Advance, acts),
+    }
+}
+
+/// Whether a canonical carries data of earlier releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    Planted,
+    Nothing,
 }
 
 #[cfg(test)]

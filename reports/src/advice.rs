@@ -105,6 +105,12 @@ pub fn advice(cause: &Cause) -> &str {
         Cause::Repository { .. } => {
             "Look at the backup repository with `simmer backups check`: disk, rights and password. It says nothing against the recipe."
         }
+        Cause::Generation { .. } => {
+            "Look at the node: disk, rights, and who else uses the volumes that are named. The committed generation was not touched; it says nothing against the recipe."
+        }
+        Cause::Registry { .. } => {
+            "Look at the store with `simmer db check`: disk, rights, reach. What was not committed is garbage, and `simmer reconcile` removes it."
+        }
         Cause::Seed { .. } => {
             "The overlay's data could not be planted. Check the seed in the overlay against this release: nothing is said about the recipe until it can be."
         }

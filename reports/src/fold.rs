@@ -11,7 +11,7 @@ use crate::side::{
     Cleared, Counted, ImagesOf, KeptLog, ProbeView, SideView, SnapshotDeed, SnapshotView, StageEnd,
     StageView, TestView,
 };
-use crate::view::{BaseVerdict, End, RunView, Start, TierView, Warning, is_inside, millis_between};
+use crate::view::{BaseVerdict, End, PromotionEnd, PromotionView, RunView, Start, TierView, Warning, is_inside, millis_between};
 
 /// Folds the events of one run. Events of another run are counted and left out.
 pub fn fold(events: &[Event]) -> RunView {
@@ -141,6 +141,37 @@ impl Folding {
                 let snapshot = SnapshotView { deed: SnapshotDeed::Restored, snapshot: snapshot.clone() };
                 self.side(*side, *nth).snapshots.push(snapshot);
             }
+            What::PromotionStarted { from, to, cold, cold_level } => {
+                self.view.promotion = Some(PromotionView {
+                    from: from.clone(),
+                    to: *to,
+                    cold: cold.clone(),
+                    cold_level: *cold_level,
+                    copied: None,
+                    fingerprint: None,
+                    end: PromotionEnd::Open,
+                });
+            }
+            What::GenerationMade { files, bytes, how, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.copied = Some((*files, *bytes, how.clone()));
+                }
+            }
+            What::GenerationPrinted { fingerprint, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.fingerprint = Some(fingerprint.clone());
+                }
+            }
+            What::Promoted { advances, born, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.end = PromotionEnd::Promoted { advances: *advances, born: *born };
+                }
+            }
+            What::CandidateDropped { left, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.end = PromotionEnd::Dropped { left: left.clone() };
+                }
+            }
             What::Warned { says } => self.view.warnings.push(Warning { at, says: says.clone() }),
             What::LogKept { side, nth, service, file, lines, cut } => {
                 let log = KeptLog { service: service.clone(), file: file.clone(), lines: *lines, cut: *cut };
@@ -222,7 +253,12 @@ impl Folding {
     fn check_level(&mut self) {
         let verdicts: BTreeMap<Tier, Verdict> =
             self.view.tiers.iter().filter_map(|t| Some((t.tier, t.verdict.clone()?))).collect();
-        let allowed = domain::level::level(&verdicts);
+        let allowed = match &self.view.promotion {
+            Some(promotion) => {
+                domain::level::advanced(promotion.cold_level, verdicts.get(&Tier::Advance))
+            }
+            None => domain::level::level(&verdicts),
+        };
         if let End::Ended { level, .. } = &mut self.view.end
             && *level > allowed
         {

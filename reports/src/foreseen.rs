@@ -56,6 +56,8 @@ fn rules(cause: &Cause, tier: Tier) -> &'static [&'static str] {
         | Cause::ForeignChange { .. }
         | Cause::BaseBroken { .. }
         | Cause::Repository { .. }
+        | Cause::Generation { .. }
+        | Cause::Registry { .. }
         | Cause::Seed { .. }
         | Cause::Test { .. }
         | Cause::TestBroken { .. }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::canonical::{Fingerprint, Generation};
 use domain::cause::{Cause, Fault, Vantage};
 use domain::data::{DataState, HookMoment, Source};
 use domain::event::{Context, Finding, Severity, Subject, Whose};
@@ -29,8 +30,35 @@ pub struct RunView {
     pub sides: Vec<SideView>,
     pub findings: Vec<Finding>,
     pub warnings: Vec<Warning>,
+    /// What a promotion did with the canonical; none in a cold run.
+    pub promotion: Option<PromotionView>,
     /// What the log itself lacks.
     pub trouble: Trouble,
+}
+
+/// A release on its way to the canonical.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromotionView {
+    /// Release and generation that the canonical stood on; none when it was born here.
+    pub from: Option<(String, Generation)>,
+    pub to: Generation,
+    /// The green cold run that allowed it, and its level.
+    pub cold: RunId,
+    pub cold_level: u8,
+    /// Files, bytes and how they came.
+    pub copied: Option<(u64, u64, String)>,
+    pub fingerprint: Option<Fingerprint>,
+    pub end: PromotionEnd,
+}
+
+/// What became of a promotion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromotionEnd {
+    /// The log does not say.
+    Open,
+    Promoted { advances: u32, born: DateTime<Utc> },
+    /// The canonical stands where it stood; what is left of the candidate is named.
+    Dropped { left: Vec<String> },
 }
 
 /// What was known when the run began.
@@ -184,8 +212,8 @@ impl State {
 }
 
 /// The tiers in the order of the ladder: the lowest broken rung leads a report.
-const BY_RUNG: [Tier; 6] =
-    [Tier::Install, Tier::Upgrade, Tier::Backup, Tier::Restore, Tier::Custom, Tier::Lint];
+const BY_RUNG: [Tier; 7] =
+    [Tier::Install, Tier::Upgrade, Tier::Backup, Tier::Restore, Tier::Custom, Tier::Lint, Tier::Advance];
 
 impl RunView {
     /// Returns the run in one word. A failed tier stands even when the run did not end.

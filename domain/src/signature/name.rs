@@ -121,6 +121,8 @@ impl Reach {
             | Cause::NotRestored { .. }
             | Cause::AfterBackup { .. }
             | Cause::Repository { .. }
+            | Cause::Generation { .. }
+            | Cause::Registry { .. }
             | Cause::TestBroken { .. }
             | Cause::Named { .. }
             | Cause::Timeout { .. }

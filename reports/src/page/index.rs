@@ -92,7 +92,7 @@ pub(super) fn model(runs: &[RunView]) -> Page<'_> {
         shape: newest.first().map_or("failed", |(run, _)| state_shape(run.state())),
         headline: summary(&heads),
         newest: runs.iter().filter_map(started).max().map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()),
-        tiers: Tier::ALL.map(Tier::name).to_vec(),
+        tiers: Tier::COLD.map(Tier::name).to_vec(),
         rows: newest
             .into_iter()
             .map(|(run, earlier)| row(run, earlier, runs.iter().filter_map(started).max()))
@@ -117,7 +117,7 @@ fn row<'a>(run: &'a RunView, earlier: &[&RunView], newest: Option<DateTime<Utc>>
         behind: if behind >= DAY { age(behind) } else { String::new() },
         took: span(run.millis()),
         evidence: if green && run.left().is_empty() { String::new() } else { evidence(run, 220) },
-        cells: Tier::ALL.into_iter().map(|tier| cell(run, earlier, tier)).collect(),
+        cells: Tier::COLD.into_iter().map(|tier| cell(run, earlier, tier)).collect(),
         earlier: earlier
             .iter()
             .take(EARLIER)

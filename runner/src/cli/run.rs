@@ -75,7 +75,7 @@ pub(super) fn wanted(args: &RunArgs) -> Result<Vec<Wanted>, Trouble> {
             .hint("run the recipes one by one"));
     }
     let tiers: BTreeSet<Tier> =
-        if args.tier.is_empty() { Tier::ALL.into() } else { args.tier.iter().copied().collect() };
+        if args.tier.is_empty() { Tier::COLD.into() } else { args.tier.iter().copied().collect() };
     Ok(args
         .recipes
         .iter()

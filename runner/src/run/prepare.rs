@@ -168,7 +168,7 @@ pub(crate) async fn prepare(
 }
 
 fn brought(overlay: &Overlay, target: &Tree) -> Brought {
-    let own = Tier::ALL.into_iter().filter(|tier| !own_tests(&target.root, *tier).is_empty());
+    let own = Tier::COLD.into_iter().filter(|tier| !own_tests(&target.root, *tier).is_empty());
     Brought {
         readiness: !overlay.readiness.is_empty(),
         data: !overlay.data.is_empty() || !overlay.fingerprints.is_empty(),
