@@ -11,3 +11,8 @@ pub const ROLE: &str = "simmer.role";
 pub const DEADLINE: &str = "simmer.deadline";
 /// Present when the caller asked to keep the stack until its deadline.
 pub const KEEP: &str = "simmer.keep";
+/// The recipe whose canonical the object belongs to. What carries it outlives every run: `simmer gc` leaves it alone
+/// whatever else it carries, and `simmer reconcile` decides about it, which knows what the registry says.
+pub const CANONICAL: &str = "simmer.canonical";
+/// The generation that a canonical's volume is of, such as `3`. Only volumes carry it.
+pub const GENERATION: &str = "simmer.generation";
