@@ -1,6 +1,12 @@
 //! Names, each checked once at the door.
 
+mod allot;
+mod room;
+
 use std::fmt;
+
+pub use allot::{Allotter, BadProvider, Collision, How, Owner, Reserved, Side};
+pub use room::{NoRoom, secret_name};
 
 /// Longest name of a secret or config that the engine takes (engine 20.10–26.1).
 pub const ENGINE_NAME_LIMIT: usize = 64;
@@ -64,6 +70,10 @@ text_newtype! {
     StackName
 }
 text_newtype! {
+    /// The name of an always-on stack that others use: a key of `[providers]` in `simmer.toml`.
+    ProviderName
+}
+text_newtype! {
     /// The id of one run: eight lower-case hexadecimal digits, unique in an instance.
     RunId
 }
@@ -94,6 +104,16 @@ impl RecipeName {
             return bad("only lower-case letters, digits, `-` and `_` are allowed");
         }
         Ok(Self(name.to_owned()))
+    }
+}
+
+impl ProviderName {
+    /// Takes what is taken as a recipe's name: a provider is called as the recipe that it runs.
+    pub fn parse(name: &str) -> Result<Self, BadName> {
+        match RecipeName::parse(name) {
+            Ok(name) => Ok(Self(name.0)),
+            Err(bad) => Err(BadName { kind: "provider name", ..bad }),
+        }
     }
 }
 
@@ -161,96 +181,15 @@ impl Domain {
     }
 }
 
-/// Which of a run's stacks a domain is for. Both sort after `proxy`, as canonicals do (DESIGN 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Install of the target release.
-    A,
-    /// Upgrade from a base release, and all that works on its data.
-    B,
-    /// The canonical's own stack: a release on retained data.
-    C,
-}
-
-impl Side {
-    fn letter(self) -> char {
-        match self {
-            Self::A => 'a',
-            Self::B => 'b',
-            Self::C => 'c',
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.letter().to_ascii_uppercase())
-    }
-}
-
-/// The one maker of domains, so that no two owners can be given the same name.
-#[derive(Clone, Debug)]
-pub struct Allotter {
-    base: Domain,
-}
-
-impl Allotter {
-    /// Takes the instance's base domain, such as `ci.example.org`.
-    pub fn new(base: &str) -> Result<Self, BadName> {
-        let base = Domain::parse(base)?;
-        if base.0.len() > 200 {
-            return Err(BadName {
-                name: base.0,
-                kind: "base domain",
-                rule: "it leaves no room for a label in front; at most 200 characters",
-            });
-        }
-        Ok(Self { base })
-    }
-
-    /// Returns the domain of one side of a run; `nth` tells several bases apart (0 for the first).
-    pub fn run(&self, run: &RunId, side: Side, nth: usize) -> Domain {
-        let nth = if nth == 0 { String::new() } else { nth.to_string() };
-        Domain(format!("run-{run}{}{nth}.{}", side.letter(), self.base))
-    }
-
-    /// Returns the base domain.
-    pub fn base(&self) -> &Domain {
-        &self.base
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run() -> RunId {
-        RunId::parse("00c0ffee").unwrap()
-    }
-
-    #[test]
-    fn cc_091_a_runs_names_sort_after_the_shared_network() {
-        let allotter = Allotter::new("ci.example.org").unwrap();
-        for side in [Side::A, Side::B] {
-            let stack = StackName::of_domain(&allotter.run(&run(), side, 0));
-            assert!(format!("{stack}_internal").as_str() > "proxy");
-        }
-    }
-
-    #[test]
-    fn the_two_sides_of_a_run_never_share_a_name() {
-        let allotter = Allotter::new("ci.example.org").unwrap();
-        let names: std::collections::BTreeSet<_> = [(Side::A, 0), (Side::B, 0), (Side::B, 1), (Side::B, 2)]
-            .map(|(side, nth)| StackName::of_domain(&allotter.run(&run(), side, nth)))
-            .into();
-        assert_eq!(names.len(), 4);
-    }
-
     #[test]
     fn dots_become_underscores_and_long_names_are_cut() {
         let allotter = Allotter::new("a-rather-long-subdomain.of-a-long-domain.example.org").unwrap();
-        let stack = StackName::of_domain(&allotter.run(&run(), Side::A, 0));
+        let run = RunId::parse("00c0ffee").unwrap();
+        let stack = StackName::of_domain(&allotter.run(&run, Side::A, 0));
         assert_eq!(stack.as_str(), "run-00c0ffeea_a-rather-long-subdomain_of-a-lo");
     }
 
@@ -259,6 +198,10 @@ mod tests {
         assert_eq!(
             RecipeName::parse("Gitea").unwrap_err().to_string(),
             "`Gitea` is not a recipe name: it has to begin with a lower-case letter or a digit"
+        );
+        assert_eq!(
+            ProviderName::parse("").unwrap_err().to_string(),
+            "`` is not a provider name: it is empty"
         );
         assert!(RecipeName::parse("../etc").is_err());
         assert!(Allotter::new("no..dots").is_err());
