@@ -13,6 +13,7 @@ pub mod route;
 pub mod settle;
 pub mod signature;
 pub mod spelling;
+pub mod sweep;
 pub mod test;
 pub mod tier;
 pub mod verdict;
