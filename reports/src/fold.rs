@@ -11,7 +11,10 @@ use crate::side::{
     Cleared, Counted, ImagesOf, KeptLog, ProbeView, SideView, SnapshotDeed, SnapshotView, StageEnd,
     StageView, TestView,
 };
-use crate::view::{BaseVerdict, End, PromotionEnd, PromotionView, RunView, Start, TierView, Warning, is_inside, millis_between};
+use crate::view::{
+    BaseVerdict, End, PromotionEnd, PromotionView, RunView, Start, TierView, Warning, is_inside,
+    millis_between,
+};
 
 /// Folds the events of one run. Events of another run are counted and left out.
 pub fn fold(events: &[Event]) -> RunView {
@@ -254,9 +257,7 @@ impl Folding {
         let verdicts: BTreeMap<Tier, Verdict> =
             self.view.tiers.iter().filter_map(|t| Some((t.tier, t.verdict.clone()?))).collect();
         let allowed = match &self.view.promotion {
-            Some(promotion) => {
-                domain::level::advanced(promotion.cold_level, verdicts.get(&Tier::Advance))
-            }
+            Some(promotion) => domain::level::advanced(promotion.cold_level, verdicts.get(&Tier::Advance)),
             None => domain::level::level(&verdicts),
         };
         if let End::Ended { level, .. } = &mut self.view.end

@@ -14,6 +14,7 @@ mod markdown;
 mod outcome;
 mod page;
 mod side;
+mod sweep;
 mod table;
 mod tally;
 mod text;
@@ -32,6 +33,10 @@ pub use page::{Logs, MANIFEST, index_page, page_path, run_page};
 pub use side::{
     Cleared, Counted, ImagesOf, KeptFile, KeptLog, ProbeView, Share, SideView, SnapshotDeed, SnapshotView,
     StageEnd, StageView, TestView,
+};
+pub use sweep::{
+    SWEEP_FORMAT, SweepEnd, SweepRow, SweepStart, SweepView, plan_table, read_sweep, sweep_json, sweep_markdown,
+    sweep_page, sweep_table,
 };
 pub use table::{summary, table};
 pub use tally::Tally;

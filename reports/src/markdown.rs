@@ -217,7 +217,7 @@ fn glyph(verdict: &Verdict) -> &'static str {
 }
 
 /// A code span that its content cannot leave.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = one_line(text, 2 * WIDTH);
     let ticks = "`".repeat(longest_ticks(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };

@@ -56,9 +56,14 @@ pub struct PromotionView {
 pub enum PromotionEnd {
     /// The log does not say.
     Open,
-    Promoted { advances: u32, born: DateTime<Utc> },
+    Promoted {
+        advances: u32,
+        born: DateTime<Utc>,
+    },
     /// The canonical stands where it stood; what is left of the candidate is named.
-    Dropped { left: Vec<String> },
+    Dropped {
+        left: Vec<String>,
+    },
 }
 
 /// What was known when the run began.

@@ -169,6 +169,11 @@ impl Sink for Terminal {
             | What::HookEnded { .. }
             | What::SnapshotMade { .. }
             | What::SnapshotRestored { .. }
+            | What::PromotionStarted { .. }
+            | What::GenerationMade { .. }
+            | What::GenerationPrinted { .. }
+            | What::Promoted { .. }
+            | What::CandidateDropped { .. }
             | What::SideCleared { .. }
             | What::TierJudged { .. }
             | What::RunEnded { .. } => {}
@@ -286,6 +291,22 @@ fn lines(event: &Event) -> String {
                 millis(hook.millis)
             )
         }
+        What::PromotionStarted { from, to, cold, .. } => {
+            let from = match from {
+                Some((release, generation)) => format!("from {release} ({generation})"),
+                None => "born now".to_owned(),
+            };
+            format!("  canonical {from}, to {to}, on the word of run {cold}\n")
+        }
+        What::Promoted { generation, advances, .. } => {
+            format!("  promoted: {generation}, {advances} advances\n")
+        }
+        What::CandidateDropped { generation, left } if left.is_empty() => {
+            format!("  candidate {generation} dropped; the canonical stands where it stood\n")
+        }
+        What::CandidateDropped { generation, left } => {
+            format!("  LEFT BEHIND of candidate {generation}: {}\n", left.join(", "))
+        }
         // Their stages say it.
         What::StageStarted { .. }
         | What::ImagesResolved { .. }
@@ -295,6 +316,8 @@ fn lines(event: &Event) -> String {
         | What::DataCounted { .. }
         | What::SnapshotMade { .. }
         | What::SnapshotRestored { .. }
+        | What::GenerationMade { .. }
+        | What::GenerationPrinted { .. }
         | What::RunEnded { .. } => String::new(),
     };
     // What a container wrote must not move the reader's cursor.

@@ -136,6 +136,23 @@ pub fn limit(specs: &mut StackSpecs, ceiling: Ceiling) -> Vec<Deviation> {
     deviations
 }
 
+/// Gives the stack's own named volumes other names: those of a generation. External volumes are somebody else's and keep
+/// theirs.
+pub fn rename_volumes(specs: &mut StackSpecs, name: &dyn Fn(&str) -> String) {
+    let StackSpecs { services, volumes, external, .. } = specs;
+    for service in services.values_mut() {
+        for mount in &mut service.task_template.container_spec.mounts {
+            let is_ours = matches!(mount.kind.as_str(), "volume" | "")
+                && !mount.source.is_empty()
+                && !external.volumes.contains(&mount.source);
+            if is_ours {
+                mount.source = name(&mount.source);
+            }
+        }
+    }
+    *volumes = std::mem::take(volumes).into_iter().map(|(old, volume)| (name(&old), volume)).collect();
+}
+
 /// Labels everything that the stack makes: services, containers, networks, secrets, configs, and volumes,
 /// anonymous ones too (law 5). A label of ours wins over one of the recipe.
 pub fn own(specs: &mut StackSpecs, labels: &BTreeMap<String, String>) {

@@ -15,7 +15,7 @@ use domain::StackName;
 use crate::specs::StackSpecs;
 use crate::{Model, Place, Problem, Problems};
 
-pub use adapt::{Ceiling, Deviation, EndpointPolicy, adapt, limit, own};
+pub use adapt::{Ceiling, Deviation, EndpointPolicy, adapt, limit, own, rename_volumes};
 
 /// Label with the stack's name, on everything that belongs to a stack.
 pub const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";

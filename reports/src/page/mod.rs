@@ -29,7 +29,7 @@ pub type Logs = BTreeMap<String, String>;
 /// The name under which a run's folder, and [`Logs`], hold what the run was made with.
 pub const MANIFEST: &str = "manifest.json";
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("style.css", include_str!("../../templates/style.css")),
     ("page.js", include_str!("../../templates/page.js")),
     ("time.html", include_str!("../../templates/time.html")),
@@ -38,6 +38,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("run.html", include_str!("../../templates/run.html")),
     ("index.html", include_str!("../../templates/index.html")),
+    ("sweep.html", include_str!("../../templates/sweep.html")),
 ];
 
 /// SHA-256 of `page.js` in base64, without its last new line: the only script that the pages' policy lets run. A test
@@ -71,7 +72,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env
 });
 
-fn render(template: &str, page: impl Serialize) -> String {
+pub(crate) fn render(template: &str, page: impl Serialize) -> String {
     let template = ENVIRONMENT.get_template(template).expect("the template is embedded");
     template
         .render(Value::from(Serde(page)))

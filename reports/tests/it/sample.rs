@@ -1062,6 +1062,8 @@ pub(crate) fn all_causes() -> Vec<Cause> {
         Cause::Timeout { limit: t("run"), seconds: 3600 },
         Cause::Engine { says: t("no answer") },
         Cause::Node { says: t("disk is full") },
+        Cause::Generation { says: t("volume `x` could not be copied") },
+        Cause::Registry { says: t("the store is locked") },
         Cause::Ours { says: t("out of turn") },
         Cause::Interrupted,
         Cause::After { tier: Tier::Install },
@@ -1093,6 +1095,8 @@ pub(crate) fn all_causes() -> Vec<Cause> {
             | Cause::NotRestored { .. }
             | Cause::AfterBackup { .. }
             | Cause::Repository { .. }
+            | Cause::Generation { .. }
+            | Cause::Registry { .. }
             | Cause::Seed { .. }
             | Cause::Test { .. }
             | Cause::TestBroken { .. }

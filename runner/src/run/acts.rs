@@ -21,9 +21,10 @@ impl SideRun<'_> {
     /// Plants the witness files that an upgrade has to keep, and looks at what runs before it.
     pub(crate) async fn seed(&mut self) -> Result<Did, Cause> {
         let tasks = witness::tasks(self.shared, self.stack).await?;
+        let file = self.witness_file();
         let (before, planted) = tokio::join!(
             check::running(self.shared, self.stack, &tasks),
-            witness::plant(self.shared, self.stack, &tasks, "seed", &Places::Roots)
+            witness::plant(self.shared, self.stack, &tasks, "seed", &file, &Places::Roots)
         );
         self.before = Some(before?);
         self.witnesses = planted?;
@@ -116,7 +117,7 @@ impl SideRun<'_> {
         let detail = looked.end()?;
         if overlay.health.path.is_some() || !overlay.probes.is_empty() {
             // A restore is asserted by reading back; that the app still answers says nothing about its data.
-            if matches!(tier, Tier::Install | Tier::Upgrade) {
+            if matches!(tier, Tier::Install | Tier::Upgrade | Tier::Advance) {
                 self.assert_for(tier);
             }
         }

@@ -39,7 +39,8 @@ impl SideRun<'_> {
         });
         let places = Places::In(places.collect());
         let tasks = witness::tasks(self.shared, self.stack).await?;
-        self.witnesses = witness::plant(self.shared, self.stack, &tasks, "mark", &places).await?;
+        self.witnesses =
+            witness::plant(self.shared, self.stack, &tasks, "mark", witness::WITNESS, &places).await?;
         Ok(format!("{} witness files", self.witnesses.len()).into())
     }
 

@@ -23,6 +23,16 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// Returns the word under which each datum was planted.
+    pub(crate) fn words(&self) -> BTreeMap<String, String> {
+        self.planted.iter().map(|(name, marker)| (name.clone(), marker.to_string())).collect()
+    }
+
+    /// Returns the overlay's counts, as they were taken last.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// Returns whether real data is there to be backed up.
     pub(crate) fn is_planted(&self) -> bool {
         !self.planted.is_empty()
@@ -35,7 +45,9 @@ impl SideRun<'_> {
         let scene = self.scene(tier);
         let moment = match tier {
             Tier::Upgrade => "seed",
-            Tier::Lint | Tier::Install | Tier::Backup | Tier::Restore | Tier::Custom => "mark",
+            Tier::Lint | Tier::Install | Tier::Backup | Tier::Restore | Tier::Custom | Tier::Advance => {
+                "mark"
+            }
         };
         let marker = Marker::new(self.shared.log.run(), moment);
         let mut planted = 0;
@@ -145,7 +157,7 @@ impl SideRun<'_> {
         self.all_data(looked)
     }
 
-    async fn count(&self, scene: &Scene, tier: Tier) -> Result<Counts, Cause> {
+    pub(crate) async fn count(&self, scene: &Scene, tier: Tier) -> Result<Counts, Cause> {
         let specs = &self.shared.overlay.fingerprints;
         if specs.is_empty() {
             return Ok(Counts::new());
@@ -162,7 +174,7 @@ impl SideRun<'_> {
     }
 
     /// Tells of all that was done, and returns the first cause or how many there were.
-    fn all_data(&self, done: Vec<Option<Done>>) -> Result<usize, Cause> {
+    pub(crate) fn all_data(&self, done: Vec<Option<Done>>) -> Result<usize, Cause> {
         let mut first = Ok(());
         let mut count = 0;
         for done in done.into_iter().flatten() {

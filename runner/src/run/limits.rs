@@ -23,9 +23,12 @@ pub(crate) fn of_act(act: &Act, overlay: &Overlay) -> Duration {
         Act::Settle(_) | Act::Probe(_) => window + SLACK,
         Act::Soak(_) => soak + SLACK,
         Act::Seed | Act::Mark | Act::CheckUpgrade | Act::Destroy | Act::CheckRestore => CHECK_LIMIT,
-        Act::SeedData | Act::CheckData | Act::MarkNewer | Act::DestroyData | Act::CheckRestoreData => {
-            DATA_LIMIT
-        }
+        Act::SeedData
+        | Act::CheckData
+        | Act::MarkNewer
+        | Act::DestroyData
+        | Act::CheckRestoreData
+        | Act::ReadMarkers => DATA_LIMIT,
         Act::Backup | Act::Restore => SNAPSHOT_LIMIT,
         Act::Ready(_) | Act::Test(_) => TESTS_LIMIT,
     }
@@ -46,6 +49,7 @@ pub(crate) fn whose(act: &Act) -> Whose {
         | Act::MarkNewer
         | Act::DestroyData
         | Act::CheckRestoreData
+        | Act::ReadMarkers
         | Act::Backup
         | Act::Restore
         | Act::Test(_) => Whose::App,

@@ -19,6 +19,7 @@ mod lint;
 mod naming;
 mod outside;
 mod prepare;
+mod retained;
 mod shared;
 mod side;
 mod sides;

@@ -17,6 +17,7 @@ use super::check::Running;
 use super::data::Ledger;
 use super::limits::{self, Walls};
 use super::naming::{self, Before};
+use super::retained::{Retained, Yield};
 use super::shared::{FollowLogs, KeepStack, Shared};
 use super::witness::{self, Witness};
 use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis};
@@ -48,6 +49,8 @@ pub(crate) struct SideEnd {
     pub(crate) data: Option<DataState>,
     /// What is still there; empty when all is gone or was kept on purpose.
     pub(crate) left: Vec<String>,
+    /// What a canonical's stack brought; none for throw-away stacks.
+    pub(crate) brought: Option<Yield>,
 }
 
 impl SideEnd {
@@ -60,6 +63,7 @@ impl SideEnd {
             data: None,
             broke: None,
             left: Vec::new(),
+            brought: None,
         }
     }
 }
@@ -85,6 +89,8 @@ pub(crate) struct SideRun<'a> {
     pub(crate) domain: &'a Domain,
     pub(crate) stack: &'a StackName,
     pub(crate) releases: &'a Releases,
+    /// What a canonical carries from before; none for a throw-away stack.
+    pub(crate) retained: Option<&'a Retained>,
     walls: Walls,
     pub(crate) applied: Option<Applied>,
     /// Images of each release that was pulled, by service.
@@ -115,6 +121,7 @@ pub(crate) async fn run_side(
     domain: &Domain,
     stack: &StackName,
     releases: &Releases,
+    retained: Option<&Retained>,
 ) -> SideEnd {
     let at = At { side: plan.side, nth: plan.nth };
     shared.log.tell(What::SideStarted {
@@ -139,6 +146,7 @@ pub(crate) async fn run_side(
         domain,
         stack,
         releases,
+        retained,
         walls: Walls::new(shared.ends, shared.run_limit, shared.tier_limit, &shared.overlay),
         applied: None,
         resolved: Vec::new(),
@@ -169,7 +177,14 @@ pub(crate) async fn run_side(
         }
         Ended::Badly { .. } | Ended::Well => None,
     };
-    SideEnd { verdicts: verdicts(plan, ended, &run.asserted), data: run.data_state, broke, left: run.left }
+    let brought = run.brought();
+    SideEnd {
+        verdicts: verdicts(plan, ended, &run.asserted),
+        data: run.data_state,
+        broke,
+        left: run.left,
+        brought,
+    }
 }
 
 /// Shows what the stack's containers write, until it is dropped.
@@ -202,7 +217,7 @@ impl SideRun<'_> {
                 }
                 Err(out_of_turn) => {
                     // Our own loop asks and waits in turn, so this is a bug; the stack still has to go.
-                    let left = self.clear().await;
+                    let left = self.clear(Broom::AtOnce).await;
                     let why = Cause::Ours { says: out_of_turn.to_string() };
                     tracing::error!(?left, error = %why, "life of a side");
                     return Ended::Badly { act: 0, why };
@@ -211,10 +226,14 @@ impl SideRun<'_> {
             fact = match step {
                 Some(Step::Act(nth)) => self.limited(nth, limits).await,
                 Some(Step::Clear) => {
+                    let mut broom = Broom::AtOnce;
                     if let Stage::Clearing { ended: Ended::Badly { act, why }, .. } = &mut stage {
                         self.look_closer(*act, why).await;
+                    } else if self.retained.is_some() {
+                        // What it wrote last has to be on disk when the generation is committed.
+                        broom = Broom::WithGrace;
                     }
-                    Fact::Cleared(self.clear().await)
+                    Fact::Cleared(self.clear(broom).await)
                 }
                 None => match stage {
                     Stage::Done { ended, left: _ } => return ended,
@@ -291,6 +310,7 @@ impl SideRun<'_> {
             Act::MarkNewer => self.mark_newer(tier).await,
             Act::DestroyData => self.destroy_data(tier).await,
             Act::CheckRestoreData => self.check_restored_data(tier).await,
+            Act::ReadMarkers => self.read_markers(tier).await,
             Act::Ready(_) => self.ready(tier).await,
             Act::Test(of) => self.test(*of).await,
             Act::Backup => self.back_up().await,
@@ -323,13 +343,14 @@ impl SideRun<'_> {
         self.logs = Some(logs);
     }
 
-    async fn clear(&mut self) -> Left {
+    async fn clear(&mut self, broom: Broom) -> Left {
         let began = Instant::now();
         if self.logs.is_none() {
             self.logs = Some(self.keep_logs().await);
         }
         self.shared.front.forget(self.stack);
         let scope = Scope::stack(self.stack).and(super::labels::INSTANCE, &self.shared.instance);
+        let keep = if self.retained.is_some() { Keep::VolumesAndSecrets } else { Keep::Nothing };
         let left = match self.shared.keep {
             KeepStack::Kept => {
                 self.tell(What::Warned {
@@ -337,12 +358,10 @@ impl SideRun<'_> {
                 });
                 return Left::Kept;
             }
-            KeepStack::Cleared => {
-                match self.shared.engine.clear(&scope, Broom::AtOnce, Keep::Nothing, CLEAR_LIMIT).await {
-                    Ok(_) => Vec::new(),
-                    Err(left) => left_names(&left),
-                }
-            }
+            KeepStack::Cleared => match self.shared.engine.clear(&scope, broom, keep, CLEAR_LIMIT).await {
+                Ok(_) => Vec::new(),
+                Err(left) => left_names(&left),
+            },
         };
         self.tell(What::SideCleared {
             side: self.at.side,

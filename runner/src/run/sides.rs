@@ -94,7 +94,9 @@ async fn one(grounds: Grounds<'_>, plan: &SidePlan) -> (SidePlan, SideEnd) {
         says: cause.to_string(),
     });
     let end = match (base, make(&prepared.target)) {
-        (Ok(base), Ok(target)) => run_side(shared, plan, &domain, &stack, &Releases { base, target }).await,
+        (Ok(base), Ok(target)) => {
+            run_side(shared, plan, &domain, &stack, &Releases { base, target }, None).await
+        }
         (Err(broken), Ok(_)) => SideEnd { broke: Some(plan.tier()), ..SideEnd::never_began(plan, broken) },
         (_, Err(cause)) => SideEnd::never_began(plan, cause),
     };

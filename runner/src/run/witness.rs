@@ -17,11 +17,11 @@ use super::shared::Shared;
 #[derive(Clone, Debug)]
 pub(crate) struct Witness {
     /// The service through which it was planted.
-    service: String,
+    pub(crate) service: String,
     pub(crate) volume: String,
     /// Where it lies, from the volume's root.
-    name: String,
-    content: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Where a volume can be reached: in a container that runs.
@@ -39,7 +39,8 @@ impl Reach {
     }
 }
 
-const WITNESS: &str = ".simmer-witness";
+/// The file in which a run's own stacks carry their witness.
+pub(crate) const WITNESS: &str = ".simmer-witness";
 /// Witness files are one line long; more than this is not ours.
 const WITNESS_LIMIT: usize = 4096;
 
@@ -58,12 +59,13 @@ pub(crate) async fn tasks(shared: &Shared, stack: &StackName) -> Result<Vec<Task
 }
 
 /// Plants a witness file at every place that can be written to. `word` is new at each moment, so that a file of an
-/// earlier one is not taken for it.
+/// earlier one is not taken for it; `file` is its name, new where earlier ones have to stay.
 pub(crate) async fn plant(
     shared: &Shared,
     stack: &StackName,
     tasks: &[TaskFacts],
     word: &str,
+    file: &str,
     places: &Places,
 ) -> Result<Vec<Witness>, Cause> {
     let reached = reach(shared, stack, tasks).await?;
@@ -73,7 +75,7 @@ pub(crate) async fn plant(
     };
     let planted = places.into_iter().filter_map(|(volume, folder)| {
         let at = reached.get(volume).filter(|at| at.writable)?;
-        Some(plant_one(shared, at, volume, folder, word))
+        Some(plant_one(shared, at, volume, folder, (word, file)))
     });
     join_all(planted).await.into_iter().filter_map(Result::transpose).collect()
 }
@@ -83,9 +85,9 @@ async fn plant_one(
     at: &Reach,
     volume: &str,
     folder: &str,
-    word: &str,
+    (word, file): (&str, &str),
 ) -> Result<Option<Witness>, Cause> {
-    let name = if folder.is_empty() { WITNESS.to_owned() } else { format!("{folder}/{WITNESS}") };
+    let name = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
     let content = format!("{} {volume} {word}\n", shared.log.run()).into_bytes();
     let witness = Witness { service: at.service.clone(), volume: volume.to_owned(), name, content };
     let path = at.path(&witness.name);
@@ -163,7 +165,7 @@ pub(crate) async fn survived(
         Tier::Restore => {
             Cause::NotRestored { what: format!("the witness file in volume `{}`", witness.volume), says }
         }
-        Tier::Lint | Tier::Install | Tier::Upgrade | Tier::Backup | Tier::Custom => {
+        Tier::Lint | Tier::Install | Tier::Upgrade | Tier::Backup | Tier::Custom | Tier::Advance => {
             Cause::DataLost { volume: witness.volume.clone(), says }
         }
     });

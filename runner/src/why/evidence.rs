@@ -162,6 +162,8 @@ fn beneath(case: &Case<'_>, cause: &Cause, all: &mut Vec<Evidence>) {
         | Cause::BaseBroken { .. }
         | Cause::Timeout { .. }
         | Cause::Engine { .. }
+        | Cause::Generation { .. }
+        | Cause::Registry { .. }
         | Cause::Node { .. }
         | Cause::Ours { .. }
         | Cause::Interrupted

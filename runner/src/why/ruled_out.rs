@@ -60,6 +60,9 @@ fn tiers_below(case: &Case<'_>, out: &mut Vec<String>) {
         Tier::Backup | Tier::Restore | Tier::Custom if passed(Tier::Install) => {
             out.push("the start: the release comes up and serves".into());
         }
+        Tier::Advance => {
+            out.push("the release by itself: a cold run of it was green; so it is the data that aged, or the way to it".into());
+        }
         Tier::Lint | Tier::Install | Tier::Upgrade | Tier::Backup | Tier::Restore | Tier::Custom => {}
     }
 }

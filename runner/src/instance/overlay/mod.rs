@@ -209,7 +209,7 @@ fn expected_na(root: &Section<'_>) -> Vec<(Tier, String)> {
     let mut tiers = Vec::new();
     for (word, why) in root.map("expected_na") {
         match word.parse::<Tier>() {
-            Ok(Tier::Lint | Tier::Install) => {
+            Ok(Tier::Lint | Tier::Install | Tier::Advance) => {
                 root.wrong_in(
                     "expected_na",
                     &word,
