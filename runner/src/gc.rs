@@ -1,5 +1,6 @@
 //! What dead runs left, found by label and removed by label (law 5). What a live owner holds, what is kept
-//! on purpose and what is not this instance's stays.
+//! on purpose and what is not this instance's stays. So does all that belongs to a canonical, whatever else it carries:
+//! that outlives its run, and `simmer reconcile` decides about it.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub enum Fate {
 }
 
 /// The objects of one run, as they were found.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Found {
     pub run: String,
     pub recipe: String,
@@ -43,7 +44,7 @@ pub enum KeptToo {
     No,
 }
 
-/// Sorts what was found into runs and decides the fate of each.
+/// Sorts what was found into runs and decides the fate of each. What belongs to a canonical is not among it.
 pub fn decide(
     objects: &[Object],
     instance: &str,
@@ -52,7 +53,7 @@ pub fn decide(
     kept_too: KeptToo,
 ) -> Vec<Found> {
     let mut runs: BTreeMap<(String, String), Vec<&Object>> = BTreeMap::new();
-    for object in objects {
+    for object in objects.iter().filter(|object| !object.labels.contains_key(labels::CANONICAL)) {
         let label = |key: &str| object.labels.get(key).cloned();
         if let Some(owner) = label(labels::INSTANCE) {
             runs.entry((owner, label(labels::RUN).unwrap_or_default())).or_default().push(object);
@@ -93,16 +94,75 @@ pub async fn find(
     leases: &Leases,
     kept_too: KeptToo,
 ) -> Result<Vec<Found>, harness::engine::EngineError> {
-    let objects = engine.list(&Scope::label(labels::INSTANCE, "")).await?;
+    let objects = engine.list(&Scope::label(labels::INSTANCE, "").without(labels::CANONICAL)).await?;
     let is_alive = |run: &str| leases.is_held(&format!("run-{run}"));
     Ok(decide(&objects, instance, &is_alive, Utc::now(), kept_too))
 }
 
 /// Removes one dead run's objects; returns what would not go.
 pub async fn remove(engine: &Engine, found: &Found) -> Vec<String> {
-    let scope = Scope::label(labels::INSTANCE, &found.instance).and(labels::RUN, &found.run);
+    let scope = broom_of(found);
     match engine.clear(&scope, Broom::AtOnce, Keep::Nothing, crate::run::CLEAR_LIMIT).await {
         Ok(_) => Vec::new(),
         Err(left) => crate::run::left_names(&left),
+    }
+}
+
+/// What a dead run's clearing may touch. A canonical's objects are left out here too: what is cleared goes by labels that
+/// are asked for again, and not by what was listed before.
+fn broom_of(found: &Found) -> Scope {
+    Scope::label(labels::INSTANCE, &found.instance).and(labels::RUN, &found.run).without(labels::CANONICAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::engine::Kind;
+
+    use super::*;
+
+    fn object(name: &str, pairs: &[(&str, &str)]) -> Object {
+        let labels = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Object { kind: Kind::Volume, id: name.to_owned(), name: name.to_owned(), labels, created: None }
+    }
+
+    const RUN: [(&str, &str); 3] =
+        [(labels::INSTANCE, "me"), (labels::RUN, "00c0ffee"), (labels::RECIPE, "gitea")];
+
+    fn of_a_canonical(name: &str) -> Object {
+        object(name, &[&RUN[..], &[(labels::CANONICAL, "gitea"), (labels::GENERATION, "3")]].concat())
+    }
+
+    #[test]
+    fn what_belongs_to_a_canonical_is_not_gcs_even_if_it_carries_a_dead_run() {
+        let objects = [object("run-00c0ffeea_data", &RUN), of_a_canonical("warm-gitea_data-g3")];
+        let found = decide(&objects, "me", &|_| false, Utc::now(), KeptToo::Yes);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].fate, Fate::Removed);
+        assert_eq!(found[0].objects, ["volume `run-00c0ffeea_data`"]);
+        // Nothing but the canonical's: then there is no run to clear.
+        let canonicals = [of_a_canonical("warm-gitea_data-g3")];
+        assert_eq!(decide(&canonicals, "me", &|_| false, Utc::now(), KeptToo::Yes), []);
+    }
+
+    #[test]
+    fn the_broom_itself_spares_what_belongs_to_a_canonical() {
+        let objects = [object("run-00c0ffeea_data", &RUN)];
+        let found = decide(&objects, "me", &|_| false, Utc::now(), KeptToo::No);
+        let scope = broom_of(&found[0]);
+        assert!(scope.means(&objects[0]));
+        assert!(!scope.means(&of_a_canonical("warm-gitea_data-g3")));
+    }
+
+    #[test]
+    fn the_living_the_kept_and_strangers_stay() {
+        let later = (Utc::now() + chrono::TimeDelta::hours(1)).timestamp().to_string();
+        let kept = [&RUN[..], &[(labels::KEEP, "true"), (labels::DEADLINE, later.as_str())]].concat();
+        let fate = |object: Object, instance: &str, alive: bool, kept_too: KeptToo| {
+            decide(&[object], instance, &|_| alive, Utc::now(), kept_too)[0].fate
+        };
+        assert_eq!(fate(object("a", &RUN), "me", true, KeptToo::Yes), Fate::InUse);
+        assert_eq!(fate(object("a", &kept), "me", false, KeptToo::No), Fate::Kept);
+        assert_eq!(fate(object("a", &kept), "me", false, KeptToo::Yes), Fate::Removed);
+        assert_eq!(fate(object("a", &RUN), "you", false, KeptToo::Yes), Fate::Foreign);
     }
 }

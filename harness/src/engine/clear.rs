@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::list::{Kind, Object, Scope};
 use super::watch::Watch;
-use super::{Chain, Engine, EngineError, filters, items, text};
+use super::{Chain, Engine, EngineError, filters, items, labels, text};
 
 /// How containers are ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Engine {
             // The engine stops them, now that their services are gone.
             Broom::WithGrace => {}
         }
-        found += self.ending_tasks(scope).await?;
+        found += self.ending_tasks(scope, sweep).await?;
         let mut kinds = vec![Kind::Network, Kind::Config];
         match sweep.keep {
             Keep::Nothing => kinds.extend([Kind::Volume, Kind::Secret]),
@@ -219,7 +219,7 @@ impl Engine {
 
     /// Counts tasks of removed services that have not ended: their containers may be on other nodes, or not made
     /// yet.
-    async fn ending_tasks(&self, scope: &Scope) -> Result<usize, EngineError> {
+    async fn ending_tasks(&self, scope: &Scope, sweep: &Sweep) -> Result<usize, EngineError> {
         let only = scope.filter();
         let tasks = self.raw().get("/tasks", &[("filters", &only)], "listing tasks").await?;
         let ended = |t: &&Value| {
@@ -228,7 +228,14 @@ impl Engine {
                 Some("complete" | "shutdown" | "failed" | "rejected" | "orphaned" | "remove")
             )
         };
-        Ok(items(&tasks).iter().filter(|t| !ended(t)).count())
+        // A task does not tell its service's labels or name: what is left out shows by its container's labels, and what
+        // was named by the services that were found.
+        let meant = |t: &&Value| {
+            !scope.leaves_out(&labels(&t["Spec"]["ContainerSpec"]["Labels"]))
+                && (!scope.is_named()
+                    || t["ServiceID"].as_str().is_some_and(|id| sweep.services.contains(id)))
+        };
+        Ok(items(&tasks).iter().filter(|t| !ended(t) && meant(t)).count())
     }
 
     async fn remove_anonymous(&self, sweep: &mut Sweep) -> Result<usize, EngineError> {

@@ -1,6 +1,6 @@
 //! What is there, by label. An empty listing is the proof that nothing was left (law 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +14,10 @@ use super::{Engine, EngineError, STACK_LABEL, filters, items, labels, text, time
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     labels: BTreeMap<String, String>,
+    /// What carries one of these is not meant, whatever else it carries.
+    without: BTreeSet<String>,
+    /// Only these names are meant, where any are given.
+    names: Option<BTreeSet<String>>,
 }
 
 impl Scope {
@@ -24,7 +28,7 @@ impl Scope {
 
     /// Means all that carries this label with this value.
     pub fn label(key: &str, value: &str) -> Self {
-        Self { labels: [(key.to_owned(), value.to_owned())].into() }
+        Self { labels: [(key.to_owned(), value.to_owned())].into(), without: BTreeSet::new(), names: None }
     }
 
     /// Narrows it by one more label.
@@ -34,13 +38,48 @@ impl Scope {
         self
     }
 
+    /// Narrows it to what does not carry this label, whatever its value.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.without.insert(key.to_owned());
+        self
+    }
+
+    /// Narrows it to objects of these names. Containers of a service that is meant are meant with it.
+    #[must_use]
+    pub fn named(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        let names: BTreeSet<String> = names.into_iter().collect();
+        self.names = Some(match self.names {
+            Some(before) => before.intersection(&names).cloned().collect(),
+            None => names,
+        });
+        self
+    }
+
     pub(super) fn filter(&self) -> String {
         let all = self.labels.iter().map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") });
         filters(&[("label", all.collect())])
     }
 
+    /// Returns whether labels are those of something that is meant.
     pub(super) fn covers(&self, found: &BTreeMap<String, String>) -> bool {
         self.labels.iter().all(|(k, v)| found.get(k).is_some_and(|has| v.is_empty() || has == v))
+            && !self.leaves_out(found)
+    }
+
+    /// Returns whether labels are those of something that is left out.
+    pub(super) fn leaves_out(&self, found: &BTreeMap<String, String>) -> bool {
+        self.without.iter().any(|key| found.contains_key(key))
+    }
+
+    /// Returns whether only objects of certain names are meant.
+    pub(super) fn is_named(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// Returns whether an object is meant.
+    pub fn means(&self, object: &Object) -> bool {
+        self.covers(&object.labels) && self.names.as_ref().is_none_or(|names| names.contains(&object.name))
     }
 }
 
@@ -133,7 +172,7 @@ impl Engine {
         let found = self.raw().get(kind.list_path(), &query, &format!("listing {kind}s")).await?;
         let found = if kind == Kind::Volume { &found["Volumes"] } else { &found };
         // Checked again here: a filter that an engine does not know would mean everything.
-        Ok(items(found).iter().map(|o| object(kind, o)).filter(|o| scope.covers(&o.labels)).collect())
+        Ok(items(found).iter().map(|o| object(kind, o)).filter(|o| scope.means(o)).collect())
     }
 }
 
@@ -174,6 +213,27 @@ mod tests {
         assert!(!scope.covers(&with(&[("simmer.run", "11"), ("simmer.role", "app")])));
         assert_eq!(scope.filter(), r#"{"label":["simmer.role=app","simmer.run=1"]}"#);
         assert!(Scope::label("simmer.run", "").covers(&with(&[("simmer.run", "7")])), "any value");
+    }
+
+    #[test]
+    fn a_scope_can_leave_out_a_label_and_be_narrowed_to_names() {
+        let volume = |name: &str, labels: &[&str]| Object {
+            kind: Kind::Volume,
+            id: name.to_owned(),
+            name: name.to_owned(),
+            labels: labels.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect(),
+            created: None,
+        };
+        let scope = Scope::label("simmer.run", "1").without("simmer.canonical");
+        assert!(scope.means(&volume("a", &["simmer.run"])));
+        assert!(!scope.means(&volume("a", &["simmer.run", "simmer.canonical"])));
+        let scope = Scope::label("simmer.run", "1").named(["a".to_owned(), "b".to_owned()]);
+        assert!(scope.means(&volume("a", &["simmer.run"])));
+        assert!(!scope.means(&volume("c", &["simmer.run"])), "another name");
+        assert!(!scope.means(&volume("a", &[])), "a name alone is not enough");
+        let scope = scope.named(["b".to_owned(), "c".to_owned()]);
+        assert!(!scope.means(&volume("a", &["simmer.run"])), "narrowing twice narrows more");
+        assert!(scope.means(&volume("b", &["simmer.run"])));
     }
 
     #[test]
