@@ -158,7 +158,7 @@ impl fmt::Display for Change {
             }
             Self::PromotionBroke { why } => write!(f, "green cold, and its promotion failed{}", because(why)),
             Self::NoLongerJudged { why } => write!(f, "could not be judged{}", because(why)),
-            Self::NewlySkipped { skip } => write!(f, "left out now, {skip}"),
+            Self::NewlySkipped { skip } => write!(f, "left out, {skip}"),
             Self::Mended { release } => write!(f, "mended, green at {release}"),
             Self::Moved { from, to } => write!(f, "green at {to}, after {from}"),
             Self::JudgedAgain { release } => write!(f, "judged again, green at {release}"),
@@ -206,7 +206,9 @@ fn change(was: Option<&Glance>, row: &Row) -> Option<Change> {
         }
         (was, now) if was == now => None,
         (_, Kind::Unseen) => None,
-        (Kind::Unseen, _) => Some(Change::New { state: row.state(), why }),
+        (Kind::Unseen, Kind::Green | Kind::Red | Kind::GreenButPromoteFailed | Kind::NotJudged) => {
+            Some(Change::New { state: row.state(), why })
+        }
         (_, Kind::Red) => Some(Change::TurnedRed { release, why }),
         (_, Kind::GreenButPromoteFailed) => Some(Change::PromotionBroke { why }),
         (_, Kind::NotJudged) => Some(Change::NoLongerJudged { why }),

@@ -319,8 +319,8 @@ pub enum RowState {
     /// Cold it is green; on the canonical's data it is not, or it was not tried there (CC-106).
     GreenButPromoteFailed,
     NotJudged,
-    Skipped,
     Green,
+    Skipped,
 }
 
 impl RowState {

@@ -326,7 +326,7 @@ fn the_difference_to_the_last_sweep_names_only_change() {
     n new here, RED: install: no `app` (new)
     i green cold, and its promotion failed: advance: data in volume `data` did not survive: it is gone (promotion_broke)
     k broken for another cause than `data_lost`: advance: it did not answer (cause_changed)
-    e left out now, held: in repair (newly_skipped)
+    e left out, held: in repair (newly_skipped)
     f not enrolled any more (gone)
     o new here, GREEN (new)
     b mended, green at 1.0.0+1 (mended)
