@@ -8,6 +8,7 @@ pub mod level;
 pub mod life;
 pub mod names;
 pub mod plan;
+pub mod reconcile;
 pub mod release;
 pub mod route;
 pub mod settle;
