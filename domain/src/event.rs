@@ -198,8 +198,8 @@ pub enum What {
         /// Release and generation that the canonical stands on; `None` when it is born now.
         from: Option<(String, Generation)>,
         to: Generation,
-        /// The green cold run that allows it.
-        cold: RunId,
+        /// The green cold run that allows it; a dry promotion needs none.
+        cold: Option<RunId>,
         cold_level: u8,
     },
     /// The candidate generation's volumes are there.

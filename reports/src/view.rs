@@ -42,8 +42,8 @@ pub struct PromotionView {
     /// Release and generation that the canonical stood on; none when it was born here.
     pub from: Option<(String, Generation)>,
     pub to: Generation,
-    /// The green cold run that allowed it, and its level.
-    pub cold: RunId,
+    /// The green cold run that allowed it, and its level; none for a dry promotion.
+    pub cold: Option<RunId>,
     pub cold_level: u8,
     /// Files, bytes and how they came.
     pub copied: Option<(u64, u64, String)>,

@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod cancel;
+pub mod canonical;
 pub mod cli;
 pub mod diff;
 pub mod doctor;
@@ -13,8 +14,11 @@ pub mod lease;
 pub mod log;
 pub mod mask;
 pub mod overlay;
+pub mod reconcile;
 pub mod report;
 pub mod run;
+pub mod store;
+pub mod sweep;
 pub mod traffic;
 pub mod view;
 pub mod why;

@@ -296,7 +296,8 @@ fn lines(event: &Event) -> String {
                 Some((release, generation)) => format!("from {release} ({generation})"),
                 None => "born now".to_owned(),
             };
-            format!("  canonical {from}, to {to}, on the word of run {cold}\n")
+            let word = cold.as_ref().map(|run| format!(", on the word of run {run}")).unwrap_or_default();
+            format!("  canonical {from}, to {to}{word}\n")
         }
         What::Promoted { generation, advances, .. } => {
             format!("  promoted: {generation}, {advances} advances\n")

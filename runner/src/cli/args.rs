@@ -32,10 +32,14 @@ pub struct Args {
 pub enum Command {
     /// Take a recipe through its tiers on a real swarm
     Run(RunArgs),
+    /// Run all enrolled recipes at their newest release, and promote the green ones
+    Sweep(SweepArgs),
     /// Check a recipe's files without a swarm
     Lint(LintArgs),
     /// Print what `run` would do
     Plan(RunArgs),
+    /// Compare the registry of canonicals with Docker, and repair what can be repaired safely
+    Reconcile(super::reconcile::ReconcileArgs),
     /// Remove what dead runs left in the swarm
     Gc(GcArgs),
     /// Check that this machine and its engine can do the work
@@ -52,6 +56,12 @@ pub enum Command {
     Backups(super::backups::BackupsArgs),
     /// Check, explain or begin an overlay: what we add for a recipe
     Overlay(super::overlay::OverlayArgs),
+    /// Carry a green release onto the recipe's canonical: the stack whose data is kept for ever
+    Promote(super::promote::PromoteArgs),
+    /// List canonicals, show their lineage, go back to an older generation
+    Canonical(super::canonical::CanonicalArgs),
+    /// Look after the database of the registry
+    Db(super::db::DbArgs),
     /// Read compose files as the Docker CLI does
     Compose(ComposeArgs),
 }
@@ -79,6 +89,31 @@ pub struct RunArgs {
     /// Follow the containers' logs on stderr
     #[arg(long)]
     pub logs: bool,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct SweepArgs {
+    /// Print what would be run, in order and with expected times, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only these recipes; may be given several times or with commas [default: all that are enrolled]
+    #[arg(long, value_delimiter = ',', value_name = "RECIPE")]
+    pub only: Vec<String>,
+    /// Run also what is green and unchanged
+    #[arg(long)]
+    pub force: bool,
+    /// Begin a new sweep where one of the last day did not end and would go on
+    #[arg(long)]
+    pub anew: bool,
+    /// Recipes that are run at a time
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub jobs: std::num::NonZeroUsize,
+    /// Print the sweep (or the plan) as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub quiet: bool,

@@ -2,15 +2,20 @@
 
 mod args;
 mod backups;
+mod canonical;
 mod compose;
+mod db;
 mod diff;
 mod doctor;
 mod gc;
 mod lint;
 mod overlay;
 mod plan;
+mod promote;
+mod reconcile;
 mod report;
 mod run;
+mod sweep;
 mod trouble;
 mod why;
 
@@ -39,8 +44,10 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
     let place = Place { instance, engine };
     match command {
         Command::Run(args) => run::run(&place, args).await,
+        Command::Sweep(args) => sweep::sweep(&place, args).await,
         Command::Lint(args) => lint::lint(&place, &args).await,
         Command::Plan(args) => plan::plan(&place, args).await,
+        Command::Reconcile(args) => reconcile::reconcile(&place, &args).await,
         Command::Gc(args) => gc::gc(&place, &args).await,
         Command::Doctor(args) => doctor::doctor(&place, &args).await,
         Command::Runs(args) => report::runs(&place, &args),
@@ -49,6 +56,9 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
         Command::Diff(args) => diff::diff(&place, &args).await,
         Command::Backups(args) => backups::backups(&place, &args).await,
         Command::Overlay(args) => overlay::overlay(&place, args).await,
+        Command::Db(args) => db::db(&place, &args).await,
+        Command::Promote(args) => promote::promote(&place, args).await,
+        Command::Canonical(args) => canonical::canonical(&place, args).await,
         Command::Compose(args) => compose::compose(&args),
     }
 }

@@ -6,9 +6,11 @@ use domain::Tier;
 use domain::event::Context;
 
 use super::args::RunArgs;
-use super::{Place, Trouble, gc, say};
+use super::{Place, Trouble, db, gc, say};
+use crate::canonical::record_of;
 use crate::exit::Exit;
-use crate::run::{FollowLogs, KeepStack, Manner, Wanted, run as run_one};
+use crate::run::{FollowLogs, KeepStack, Manner, Outcome, Wanted, run as run_one};
+use crate::store::Store;
 use crate::view::{Story, Terminal};
 use crate::{cancel, report};
 
@@ -26,6 +28,7 @@ pub(super) async fn run(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
         instance.recipe(&wanted.recipe)?;
     }
     let engine = gc::connect(place, Some(&instance)).await?;
+    let store = db::open(&instance.settings.database).await?;
     let mut exit = Exit::Passed;
     let mut views = Vec::new();
     let mut page = None;
@@ -37,6 +40,7 @@ pub(super) async fn run(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
         match run_one(&instance, &engine, wanted, &manner).await {
             Ok(outcome) => {
                 exit = exit.and(outcome.exit());
+                remember(&store, &outcome).await?;
                 let view = reports::fold(&outcome.events);
                 page = Some(report::write(&outcome.folder, &view).map_err(|error| unwritten(&error))?);
                 views.push(view);
@@ -63,7 +67,14 @@ pub(super) async fn run(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
-fn unwritten(error: &std::io::Error) -> Trouble {
+/// Tells the registry how a run ended: a green one allows a promotion.
+async fn remember(store: &Store, outcome: &Outcome) -> Result<(), Trouble> {
+    let Some(record) = record_of(&outcome.run, &outcome.events) else { return Ok(()) };
+    let noted = store.run_ended(&record).await;
+    noted.map(drop).map_err(|error| db::of(&error, "the run is over, and the registry cannot be told of it"))
+}
+
+pub(super) fn unwritten(error: &std::io::Error) -> Trouble {
     Trouble::from_error(Exit::NotJudged, "could not write the report", error)
         .hint("is the state folder writable, and is there room?")
 }

@@ -6,12 +6,14 @@ use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
 use compose::Problem;
-use compose::convert::{ApiVersion, ConvertInput, EndpointPolicy, EngineFacts as Api, adapt, convert, own};
+use compose::convert::{
+    ApiVersion, ConvertInput, EndpointPolicy, EngineFacts as Api, adapt, convert, own, rename_volumes,
+};
 use compose::recipe::{self, BackupPlan, Chaos, OurLabels, SecretValue, backup_plan, labels as coop};
-use compose::specs::{SecretBytes, SecretSpec, StackSpecs};
+use compose::specs::{SecretBytes, SecretSpec, StackSpecs, VolumeSpec};
 use domain::event::Deviation;
 use domain::route::Table;
-use domain::{Cause, Domain, StackName};
+use domain::{Cause, Domain, Generation, StackName};
 use harness::engine::EngineFacts;
 use harness::source::chaos_version;
 
@@ -36,6 +38,8 @@ pub(crate) struct Built {
     pub(crate) routes: Table,
     /// What the backup labels ask for.
     pub(crate) backup: BackupPlan,
+    /// Named volumes of its own, by their names without a generation.
+    pub(crate) volumes: BTreeMap<String, VolumeSpec>,
     /// Values of the secrets, by their names in the recipe.
     secrets: BTreeMap<String, SecretValue>,
 }
@@ -56,18 +60,36 @@ pub(crate) struct Ownership {
     pub(crate) role: String,
     pub(crate) deadline: DateTime<Utc>,
     pub(crate) keep: KeepStack,
+    pub(crate) of: Owner,
+}
+
+/// What the objects belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A run, with which they end.
+    Run,
+    /// A recipe's canonical, which outlives every run. The stack stands on this generation's volumes.
+    Canonical(Generation),
 }
 
 impl Ownership {
-    fn labels(&self) -> BTreeMap<String, String> {
-        let Self { instance, run, recipe, role, deadline, keep } = self;
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let Self { instance, run, recipe, role, deadline, keep, of } = self;
         let mut all = BTreeMap::from([
             (labels::INSTANCE.to_owned(), instance.clone()),
-            (labels::RUN.to_owned(), run.clone()),
             (labels::RECIPE.to_owned(), recipe.clone()),
             (labels::ROLE.to_owned(), role.clone()),
-            (labels::DEADLINE.to_owned(), deadline.timestamp().to_string()),
         ]);
+        match of {
+            Owner::Run => {
+                all.insert(labels::RUN.to_owned(), run.clone());
+                all.insert(labels::DEADLINE.to_owned(), deadline.timestamp().to_string());
+            }
+            Owner::Canonical(_) => {
+                all.insert(labels::CANONICAL.to_owned(), recipe.clone());
+                all.insert(labels::PROMOTION.to_owned(), run.clone());
+            }
+        }
         if *keep == KeepStack::Kept {
             all.insert(labels::KEEP.to_owned(), "true".into());
         }
@@ -85,6 +107,20 @@ pub(crate) struct SecretStore {
 impl SecretStore {
     pub(crate) fn new(masker: Masker) -> Self {
         Self { values: BTreeMap::new(), masker }
+    }
+
+    /// Takes the values that a canonical was born with, by the secrets' names in the swarm (CC-116).
+    pub(crate) fn kept(masker: Masker, values: BTreeMap<String, String>) -> Self {
+        for value in values.values() {
+            masker.add(value);
+        }
+        let values = values.into_iter().map(|(name, value)| (name, SecretValue::new(value))).collect();
+        Self { values, masker }
+    }
+
+    /// Returns all values, by the secrets' names in the swarm: to be kept, and never to be shown.
+    pub(crate) fn values(&self) -> BTreeMap<String, String> {
+        self.values.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect()
     }
 
     fn get(
@@ -201,6 +237,10 @@ pub(crate) fn build(tree: &Tree, ground: Ground<'_>, secrets: &mut SecretStore) 
     let mut deviations = adapt(&mut specs, policy);
     deviations.extend(compose::convert::limit(&mut specs, ceiling));
     own(&mut specs, &ownership.labels());
+    let volumes = specs.volumes.clone();
+    if let Owner::Canonical(generation) = ownership.of {
+        rename_volumes(&mut specs, &|name| generation.volume(name));
+    }
 
     let routes = Table::read(specs.services.iter().map(|(name, spec)| (name.as_str(), &spec.labels)));
     let images = specs
@@ -215,6 +255,7 @@ pub(crate) fn build(tree: &Tree, ground: Ground<'_>, secrets: &mut SecretStore) 
         version_labels,
         routes,
         backup: backup_plan(&specs, stack),
+        volumes,
         secrets: values,
         specs,
     })

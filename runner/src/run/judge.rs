@@ -113,7 +113,7 @@ pub(crate) fn drop_folder(folder: &std::path::Path) {
 }
 
 /// Two stacks cannot publish one port of the node: the second run is told who has it.
-fn port_leases(
+pub(crate) fn port_leases(
     leases: &Leases,
     prepared: &Prepared,
     owner: &Owner,
@@ -130,36 +130,8 @@ async fn judged(
 ) -> Result<Outcome, Trouble> {
     let began = Instant::now();
     let masker = Masker::default();
-    let log = Log::create(
-        prepared.run.clone(),
-        &prepared.folder,
-        vec![Box::new(manner.view.clone())],
-        masker.clone(),
-    )
-    .map_err(|error| {
-        Trouble::from_error(Exit::NotJudged, "could not write the run's folder", &error)
-            .hint(format!("is `{}` writable, and is there room?", instance.settings.state.display()))
-    })?;
-    log.tell(What::RunStarted {
-        subject: prepared.subject.clone(),
-        bases: prepared.bases.iter().map(|b| b.label.clone()).collect(),
-        context: prepared.context,
-        harness: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: format!("Docker {}", facts.version),
-    });
-    // What was given is masked from the start, and not only where a stack asks for it.
-    for value in prepared.overlay.secrets.values() {
-        masker.add(value);
-    }
-    for says in &prepared.warnings {
-        log.tell(What::Warned { says: says.clone() });
-    }
-    for bad in &prepared.releases.bad {
-        log.tell(What::Warned { says: bad.to_string() });
-    }
-    if let Err(error) = log.keep(reports::MANIFEST, &manifest(instance, prepared)) {
-        log.tell(What::Warned { says: format!("the manifest could not be kept: {error}") });
-    }
+    let common = Common { instance, engine, facts, prepared, manner };
+    let log = open_log(common, &masker)?;
     let mut verdicts: BTreeMap<Tier, Verdict> = BTreeMap::new();
     for (tier, why) in &prepared.plan.skipped {
         verdicts.insert(*tier, Verdict::Skipped { why: why.clone() });
@@ -167,45 +139,12 @@ async fn judged(
     if prepared.plan.lint {
         verdicts.insert(Tier::Lint, lint(prepared, instance, &log));
     }
-    let front = Front::start(&instance.settings).await.map_err(|error| {
-        Trouble::from_error(Exit::NotJudged, "could not open the edge", &error)
-            .hint("set `[edge] listen` to an address and port that are free")
-    })?;
     if let Room::OneByOne(why) = &prepared.plan.room
         && prepared.plan.sides.len() > 1
     {
         log.tell(What::Warned { says: format!("one stack at a time: {why}") });
     }
-    let shared = Shared {
-        engine: engine.clone(),
-        log: log.clone(),
-        view: manner.view.clone(),
-        overlay: prepared.overlay.clone(),
-        front,
-        cancel: manner.cancel.clone(),
-        keep: manner.keep,
-        follow_logs: manner.follow_logs,
-        masker: masker.clone(),
-        instance: instance.id().map_err(|error| {
-            Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
-        })?,
-        backups: crate::backups::place(&instance.settings),
-        recipe: prepared.recipe.clone(),
-        subject: subject(prepared),
-        author: match prepared.context {
-            Context::Hand | Context::Sweep | Context::Isolation => exam::Author::Trusted,
-            Context::PullRequest => exam::Author::Stranger,
-        },
-        tree: prepared.target.root.clone(),
-        program: std::env::current_exe().map_err(|error| {
-            Trouble::from_error(Exit::NotJudged, "could not find this program's own file", &error)
-        })?,
-        path: std::env::var("PATH").unwrap_or_default(),
-        ends: tokio::time::Instant::now() + instance.settings.run_limit,
-        run_limit: instance.settings.run_limit,
-        tier_limit: instance.settings.tier_limit,
-        nodes: facts.nodes,
-    };
+    let shared = share(common, &log, &masker).await?;
     let stop_ticking = tick(&manner.view);
     let grounds = Grounds { instance, shared: &shared, prepared, facts, manner };
     let ends = match images::build(&shared).await {
@@ -251,6 +190,91 @@ async fn judged(
         left,
         events: log.events(),
         folder: prepared.folder.clone(),
+    })
+}
+
+/// What every kind of run has in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Common<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) engine: &'a Engine,
+    pub(crate) facts: &'a EngineFacts,
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) manner: &'a Manner,
+}
+
+/// Opens a run's event log, and writes down what is known before anything is done.
+pub(crate) fn open_log(common: Common<'_>, masker: &Masker) -> Result<Log, Trouble> {
+    let Common { instance, engine: _, facts, prepared, manner } = common;
+    let log = Log::create(
+        prepared.run.clone(),
+        &prepared.folder,
+        vec![Box::new(manner.view.clone())],
+        masker.clone(),
+    )
+    .map_err(|error| {
+        Trouble::from_error(Exit::NotJudged, "could not write the run's folder", &error)
+            .hint(format!("is `{}` writable, and is there room?", instance.settings.state.display()))
+    })?;
+    log.tell(What::RunStarted {
+        subject: prepared.subject.clone(),
+        bases: prepared.bases.iter().map(|b| b.label.clone()).collect(),
+        context: prepared.context,
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: format!("Docker {}", facts.version),
+    });
+    // What was given is masked from the start, and not only where a stack asks for it.
+    for value in prepared.overlay.secrets.values() {
+        masker.add(value);
+    }
+    for says in &prepared.warnings {
+        log.tell(What::Warned { says: says.clone() });
+    }
+    for bad in &prepared.releases.bad {
+        log.tell(What::Warned { says: bad.to_string() });
+    }
+    if let Err(error) = log.keep(reports::MANIFEST, &manifest(instance, prepared)) {
+        log.tell(What::Warned { says: format!("the manifest could not be kept: {error}") });
+    }
+    Ok(log)
+}
+
+/// Opens the edge and puts together what all stacks of a run share.
+pub(crate) async fn share(common: Common<'_>, log: &Log, masker: &Masker) -> Result<Shared, Trouble> {
+    let Common { instance, engine, facts, prepared, manner } = common;
+    let front = Front::start(&instance.settings).await.map_err(|error| {
+        Trouble::from_error(Exit::NotJudged, "could not open the edge", &error)
+            .hint("set `[edge] listen` to an address and port that are free")
+    })?;
+    Ok(Shared {
+        engine: engine.clone(),
+        log: log.clone(),
+        view: manner.view.clone(),
+        overlay: prepared.overlay.clone(),
+        front,
+        cancel: manner.cancel.clone(),
+        keep: manner.keep,
+        follow_logs: manner.follow_logs,
+        masker: masker.clone(),
+        instance: instance.id().map_err(|error| {
+            Trouble::from_error(Exit::NotJudged, "could not read the instance's id", &error)
+        })?,
+        backups: crate::backups::place(&instance.settings),
+        recipe: prepared.recipe.clone(),
+        subject: subject(prepared),
+        author: match prepared.context {
+            Context::Hand | Context::Sweep | Context::Isolation => exam::Author::Trusted,
+            Context::PullRequest => exam::Author::Stranger,
+        },
+        tree: prepared.target.root.clone(),
+        program: std::env::current_exe().map_err(|error| {
+            Trouble::from_error(Exit::NotJudged, "could not find this program's own file", &error)
+        })?,
+        path: std::env::var("PATH").unwrap_or_default(),
+        ends: tokio::time::Instant::now() + instance.settings.run_limit,
+        run_limit: instance.settings.run_limit,
+        tier_limit: instance.settings.tier_limit,
+        nodes: facts.nodes,
     })
 }
 
@@ -337,7 +361,7 @@ fn lint(prepared: &Prepared, instance: &Instance, log: &Log) -> Verdict {
 }
 
 /// Checks, before anything is made, what every run needs (CC-012).
-async fn preflight(instance: &Instance, engine: &Engine) -> Result<EngineFacts, Trouble> {
+pub(crate) async fn preflight(instance: &Instance, engine: &Engine) -> Result<EngineFacts, Trouble> {
     let facts = engine.facts().await.map_err(|error| {
         Trouble::from_error(Exit::NotJudged, "the engine cannot be used", &error).hint_if(error.hint())
     })?;
@@ -348,7 +372,7 @@ async fn preflight(instance: &Instance, engine: &Engine) -> Result<EngineFacts, 
 }
 
 /// Keeps the elapsed times on a terminal moving.
-fn tick(view: &Terminal) -> Arc<AtomicBool> {
+pub(crate) fn tick(view: &Terminal) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let (view, stopped) = (view.clone(), Arc::clone(&stop));
     tokio::spawn(async move {

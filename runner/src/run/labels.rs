@@ -14,5 +14,7 @@ pub const KEEP: &str = "simmer.keep";
 /// The recipe whose canonical the object belongs to. What carries it outlives every run: `simmer gc` leaves it alone
 /// whatever else it carries, and `simmer reconcile` decides about it, which knows what the registry says.
 pub const CANONICAL: &str = "simmer.canonical";
+/// The promotion that made a canonical's object. Not `simmer.run`: the run is over when the object is committed.
+pub const PROMOTION: &str = "simmer.promotion";
 /// The generation that a canonical's volume is of, such as `3`. Only volumes carry it.
 pub const GENERATION: &str = "simmer.generation";

@@ -25,9 +25,9 @@ pub struct LintSubject<'a> {
     pub canonical: Option<String>,
 }
 
-/// Returns the domain of a recipe's canonical: `warm-<recipe>.<base>`.
+/// Returns the domain of a recipe's canonical, which the allotter gives.
 pub fn canonical_domain(instance: &crate::instance::Instance, recipe: &domain::RecipeName) -> String {
-    format!("warm-{recipe}.{}", instance.settings.allotter.base())
+    instance.settings.allotter.canonical(recipe).to_string()
 }
 
 /// Lints a tree as a release of an enrolled recipe.

@@ -26,13 +26,16 @@ mod sides;
 mod tree;
 mod witness;
 
+pub(crate) use build::{Ground, Owner, Ownership, SecretStore, build};
+pub(crate) use judge::{Common, drop_folder, open_log, port_leases, preflight, random_bytes, share, tick};
 pub use judge::{Manner, Outcome, run};
-pub(crate) use judge::{drop_folder, random_bytes};
 pub use lint::{LintSubject, canonical_domain, lint_tree};
-pub(crate) use prepare::prepare;
 pub use prepare::{Prepared, Wanted};
+pub(crate) use prepare::{brought, prepare};
+pub(crate) use retained::{Retained, Yield};
+pub(crate) use shared::Shared;
 pub use shared::{FollowLogs, KeepStack};
-pub(crate) use side::left_names;
+pub(crate) use side::{Releases, SideEnd, left_names, run_side};
 pub use tree::{Read, Tree};
 
 use std::time::Duration;

@@ -167,7 +167,8 @@ pub(crate) async fn prepare(
     })
 }
 
-fn brought(overlay: &Overlay, target: &Tree) -> Brought {
+/// Returns what overlay and recipe bring, as far as a plan has to know.
+pub(crate) fn brought(overlay: &Overlay, target: &Tree) -> Brought {
     let own = Tier::COLD.into_iter().filter(|tier| !own_tests(&target.root, *tier).is_empty());
     Brought {
         readiness: !overlay.readiness.is_empty(),

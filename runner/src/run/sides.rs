@@ -8,7 +8,7 @@ use domain::{Cause, StackName, Tier, Verdict};
 use harness::engine::EngineFacts;
 
 use super::KEEP_FOR;
-use super::build::{Built, Ground, Ownership, SecretStore, build};
+use super::build::{Built, Ground, Owner, Ownership, SecretStore, build};
 use super::judge::Manner;
 use super::prepare::Prepared;
 use super::shared::{KeepStack, Shared};
@@ -77,6 +77,7 @@ async fn one(grounds: Grounds<'_>, plan: &SidePlan) -> (SidePlan, SideEnd) {
         role: format!("run-{}", plan.tier()),
         deadline: Utc::now() + deadline_after(instance, manner.keep),
         keep: manner.keep,
+        of: Owner::Run,
     };
     let mut secrets = SecretStore::new(shared.masker.clone());
     let ground = Ground {

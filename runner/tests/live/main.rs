@@ -1,6 +1,7 @@
 //! The whole program against a real swarm, with the samples that `cargo xtask up` makes.
 #![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
 
+mod canonical;
 mod ground;
 mod interrupted;
 mod refused;

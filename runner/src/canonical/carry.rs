@@ -1,0 +1,496 @@
+//! The steps of a promotion, in order. Only `commit` changes the record, and it comes after all that can fail; whatever
+//! breaks before it, the candidate is removed and the canonical stands where it stood (laws 3 and 4).
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::canonical::{Fingerprint, Planted, Step};
+use domain::event::Whose;
+use domain::names::Side;
+use domain::plan::{Earlier, advance_plan};
+use domain::verdict::Depth;
+use domain::{Canonical, Cause, Domain, Generation, RecipeName, RunId, StackName, Tier, Verdict, What};
+use harness::engine::{Broom, Chain, Keep, STACK_LABEL, Scope};
+use harness::generation::{self, How};
+
+use super::promote::{PromotionEnd, Way, depth};
+use super::{COPY_LIMIT, DROP_LIMIT, GENERATIONS_KEPT, PRINT_LIMIT, secrets};
+use crate::run::{
+    Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd, Yield,
+    brought, build, labels, left_names, millis, run_side,
+};
+use crate::store::{JournalEntry, RunRecord, Store, StoreError, Work};
+
+/// Longest time for a word with the registry; the store's own limits end first.
+const REGISTRY_LIMIT: Duration = Duration::from_secs(60);
+/// Longest time for taking down what was left deployed.
+const UNDEPLOY_LIMIT: Duration = Duration::from_secs(300);
+
+/// Everything that the steps need.
+pub(super) struct Carry<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a Store,
+    pub(super) way: Way,
+    pub(super) from: Option<&'a Canonical>,
+    pub(super) cold: Option<&'a RunRecord>,
+}
+
+/// How it went.
+pub(super) struct Carried {
+    pub(super) ended: Result<(Depth, PromotionEnd), Cause>,
+    /// What is still in the swarm and should not be.
+    pub(super) left: Vec<String>,
+    pub(super) digests: BTreeMap<String, String>,
+}
+
+/// A candidate under way.
+struct Candidate<'a> {
+    with: &'a Carry<'a>,
+    recipe: &'a RecipeName,
+    run: &'a RunId,
+    domain: Domain,
+    stack: StackName,
+    generation: Generation,
+    /// Names of the candidate's volumes in the swarm, by their names without the generation.
+    volumes: BTreeMap<String, String>,
+}
+
+/// What was proven, and is to be committed.
+struct Proven {
+    depth: Depth,
+    brought: Yield,
+    fingerprint: Fingerprint,
+}
+
+/// Whether the record was changed.
+enum Committed {
+    Yes(Box<Canonical>),
+    /// A dry promotion, or one that failed.
+    No,
+    /// The registry did not say: reconcile reads it again, and nothing is removed before.
+    Unknown,
+}
+
+/// Carries the release, and clears up whatever comes.
+pub(super) async fn carry(with: &Carry<'_>) -> Carried {
+    let never = |cause| Carried { ended: Err(cause), left: Vec::new(), digests: BTreeMap::new() };
+    let prepared = with.common.prepared;
+    let generation = match with.store.next_generation(&prepared.recipe).await {
+        Ok(generation) => generation,
+        Err(error) => return never(registry(&error)),
+    };
+    let domain = with.common.instance.settings.allotter.canonical(&prepared.recipe);
+    let mut candidate = Candidate {
+        with,
+        recipe: &prepared.recipe,
+        run: &prepared.run,
+        stack: StackName::of_domain(&domain),
+        domain,
+        generation,
+        volumes: BTreeMap::new(),
+    };
+    with.shared.log.tell(What::PromotionStarted {
+        from: with.from.map(|from| (from.release.clone(), from.generation)),
+        to: generation,
+        cold: with.cold.map(|run| run.id.clone()),
+        cold_level: with.cold.map_or(0, |run| run.level),
+    });
+    let proven = candidate.prove_all().await;
+    let digests = proven.as_ref().map(|proven| proven.brought.digests.clone()).unwrap_or_default();
+    let (ended, committed) = match proven {
+        Err(cause) => (Err(cause), Committed::No),
+        Ok(Proven { depth, .. }) if with.way == Way::Dry => {
+            (Ok((depth, PromotionEnd::Proven)), Committed::No)
+        }
+        Ok(proven) => candidate.commit(proven).await,
+    };
+    let left = match committed {
+        Committed::Yes(record) => {
+            candidate.retire(&record).await;
+            Vec::new()
+        }
+        Committed::Unknown => Vec::new(),
+        Committed::No => candidate.drop_all().await,
+    };
+    if let Err(error) = with.store.journal_done(candidate.run).await {
+        tracing::warn!(%error, "the journal still says that this promotion is under way");
+    }
+    Carried { ended, left, digests }
+}
+
+impl Candidate<'_> {
+    /// Everything up to the commit.
+    async fn prove_all(&mut self) -> Result<Proven, Cause> {
+        let Carry { common, shared, store, from, .. } = *self.with;
+        let Common { instance, facts, prepared, .. } = common;
+        self.step(Step::Reconcile, UNDEPLOY_LIMIT, self.take_down_what_was_left()).await?;
+
+        let ownership = self.ownership();
+        let ground = Ground {
+            instance,
+            overlay: &prepared.overlay,
+            facts,
+            domain: &self.domain,
+            stack: &self.stack,
+            ownership: &ownership,
+        };
+        let state = &instance.settings.state;
+        let kept = secrets::read(state, self.recipe).map_err(|e| node(&e))?;
+        let mut values = SecretStore::kept(shared.masker.clone(), kept);
+        let target = build(&prepared.target, ground, &mut values)?;
+        if let Some((name, volume)) = target
+            .volumes
+            .iter()
+            .find(|(_, v)| !v.driver_opts.is_empty() || !matches!(v.driver.as_str(), "" | "local"))
+        {
+            let (key, driver) =
+                (&volume.key, if volume.driver.is_empty() { "local" } else { &volume.driver });
+            return Err(Cause::Generation {
+                says: format!(
+                    "volume `{key}` (`{name}`) has driver `{driver}` with options: only plain local volumes can be copied into a generation"
+                ),
+            });
+        }
+        // The engine never shows a secret again: what is not kept before it exists there is lost.
+        secrets::keep(state, self.recipe, &values.values()).map_err(|e| node(&e))?;
+
+        let before: BTreeMap<String, String> = from.map(|from| from.volumes.clone()).unwrap_or_default();
+        // A volume that the new release does not name any more is kept all the same: it is somebody's data.
+        self.volumes = target
+            .volumes
+            .keys()
+            .chain(before.keys())
+            .map(|v| (v.clone(), self.generation.volume(v)))
+            .collect();
+        self.step(Step::Promise, REGISTRY_LIMIT, async {
+            let (release, volumes) = (&prepared.subject.at, &self.volumes);
+            let promised = store.promise(self.recipe, self.generation, self.run, release, volumes).await;
+            promised.map_err(|error| registry(&error))?;
+            Ok(((), format!("{} volumes", volumes.len())))
+        })
+        .await?;
+        self.step(Step::Copy, COPY_LIMIT, self.copy(&before, &ownership)).await?;
+
+        self.journal(Step::Prove).await?;
+        let retained = Retained {
+            generation: self.generation,
+            earlier: from.map(|from| from.planted.clone()).unwrap_or_default(),
+            counts: from.map(|from| from.fingerprint.counts.clone()).unwrap_or_default(),
+        };
+        let earlier = if retained.earlier.is_empty() { Earlier::Nothing } else { Earlier::Planted };
+        let plan = advance_plan(&brought(&prepared.overlay, &prepared.target), earlier);
+        let releases = Releases { base: None, target };
+        let SideEnd { verdicts, left, brought, .. } =
+            run_side(shared, &plan, &self.domain, &self.stack, &releases, Some(&retained)).await;
+        let verdict =
+            verdicts.into_iter().find(|(tier, _)| *tier == Tier::Advance).map(|(_, verdict)| verdict);
+        let depth = depth(&verdict.unwrap_or_else(|| {
+            Verdict::of(Cause::Ours { says: "the canonical's stack was not judged".into() })
+        }))?;
+        if let Some(left) = left.first() {
+            return Err(Cause::Engine {
+                says: format!("the stack could not be taken down: {left} is still there"),
+            });
+        }
+        self.step(Step::Undeploy, REGISTRY_LIMIT, self.is_down()).await?;
+        let brought = brought.unwrap_or_default();
+        let counts = brought.counts.clone();
+        let fingerprint = self.step(Step::Print, PRINT_LIMIT, self.print(counts)).await?;
+        Ok(Proven { depth, brought, fingerprint })
+    }
+
+    /// Idle on paper and running in fact (CC-111, CC-112, CC-186): what is ours is taken down with grace, and its volumes
+    /// and secrets stay.
+    async fn take_down_what_was_left(&self) -> Result<((), String), Cause> {
+        let removed = self.undeploy(Broom::WithGrace).await?;
+        let detail = match removed {
+            0 => "idle, as the registry says".to_owned(),
+            n => format!("{n} objects of a deployed stack were taken down"),
+        };
+        Ok(((), detail))
+    }
+
+    async fn undeploy(&self, how: Broom) -> Result<usize, Cause> {
+        let cleared =
+            self.with.shared.engine.clear(&self.scope(), how, Keep::VolumesAndSecrets, UNDEPLOY_LIMIT).await;
+        cleared.map(|cleared| cleared.removed).map_err(|left| Cause::Engine { says: left.to_string() })
+    }
+
+    /// The canonical's stack, as far as it is ours.
+    fn scope(&self) -> Scope {
+        Scope::stack(&self.stack)
+            .and(labels::INSTANCE, &self.with.shared.instance)
+            .and(labels::CANONICAL, self.recipe.as_str())
+    }
+
+    async fn is_down(&self) -> Result<((), String), Cause> {
+        use harness::engine::Kind;
+        let there = self.with.shared.engine.list(&self.scope()).await.map_err(|error| error.cause())?;
+        match there.iter().find(|object| !matches!(object.kind, Kind::Volume | Kind::Secret)) {
+            Some(object) => Err(Cause::Engine { says: format!("{object} is still there") }),
+            None => Ok(((), "volumes and secrets alone are left".into())),
+        }
+    }
+
+    fn ownership(&self) -> Ownership {
+        Ownership {
+            instance: self.with.shared.instance.clone(),
+            run: self.run.to_string(),
+            recipe: self.recipe.to_string(),
+            role: "canonical".into(),
+            deadline: Utc::now(),
+            keep: KeepStack::Cleared,
+            of: Owner::Canonical(self.generation),
+        }
+    }
+
+    async fn copy(
+        &self,
+        before: &BTreeMap<String, String>,
+        ownership: &Ownership,
+    ) -> Result<((), String), Cause> {
+        let mut all = ownership.labels();
+        all.insert(labels::GENERATION.to_owned(), self.generation.0.to_string());
+        all.insert(STACK_LABEL.to_owned(), self.stack.to_string());
+        let reserve = self.with.common.instance.settings.disk_free;
+        let engine = &self.with.shared.engine;
+        let made =
+            generation::make(engine, before, &self.volumes, |_| all.clone(), reserve, COPY_LIMIT).await;
+        let made = made.map_err(|error| error.cause())?;
+        let (files, bytes) = made.volumes.values().fold((0, 0), |(f, b), c| (f + c.files, b + c.bytes));
+        let how = how(made.volumes.values().map(|copied| copied.how)).to_owned();
+        self.with.shared.log.tell(What::GenerationMade {
+            generation: self.generation,
+            volumes: self.volumes.values().cloned().collect(),
+            files,
+            bytes,
+            how: how.clone(),
+            millis: made.millis,
+        });
+        let detail = match before.is_empty() {
+            true => format!("{} empty volumes", self.volumes.len()),
+            false => format!("{files} files, {bytes} bytes {how}"),
+        };
+        Ok(((), detail))
+    }
+
+    async fn print(&self, counts: domain::data::Counts) -> Result<(Fingerprint, String), Cause> {
+        let printed = generation::fingerprint(&self.with.shared.engine, &self.volumes, PRINT_LIMIT).await;
+        let fingerprint = Fingerprint { counts, ..printed.map_err(|error| error.cause())? };
+        self.with
+            .shared
+            .log
+            .tell(What::GenerationPrinted { generation: self.generation, fingerprint: fingerprint.clone() });
+        let (files, bytes) = fingerprint.totals();
+        Ok((fingerprint, format!("{files} files, {bytes} bytes")))
+    }
+
+    /// The commit point, and the proof of it.
+    async fn commit(&self, proven: Proven) -> (Result<(Depth, PromotionEnd), Cause>, Committed) {
+        let Proven { depth, brought, fingerprint } = proven;
+        let (store, from) = (self.with.store, self.with.from);
+        let Some(cold) = self.with.cold else {
+            return (Err(Cause::Ours { says: "nothing allows this commit".into() }), Committed::No);
+        };
+        let (at, subject) = (Utc::now(), &self.with.common.prepared.subject);
+        let Yield { witnesses, data, counts: _, digests } = brought;
+        let mut planted = from.map(|from| from.planted.clone()).unwrap_or_default();
+        planted.push(Planted {
+            release: subject.at.clone(),
+            run: self.run.clone(),
+            at,
+            witnesses: witnesses.into_iter().collect(),
+            data,
+        });
+        let record = Canonical {
+            recipe: self.recipe.clone(),
+            release: subject.at.clone(),
+            commit: subject.commit.clone(),
+            digests,
+            generation: self.generation,
+            volumes: self.volumes.clone(),
+            run: self.run.clone(),
+            cold: cold.id.clone(),
+            born: from.map_or(at, |from| from.born),
+            at,
+            advances: from.map_or(0, |from| from.advances + 1),
+            planted,
+            fingerprint,
+        };
+        let written = self.step(Step::Commit, REGISTRY_LIMIT, async {
+            store.commit(&record).await.map_err(|error| registry(&error))?;
+            Ok(((), format!("{} is the canonical's generation", self.generation)))
+        });
+        let written = written.await;
+        // Whatever the commit said: what the record says now is what holds.
+        let read = self.step(Step::ReadBack, REGISTRY_LIMIT, async {
+            let read = store.canonical(self.recipe).await.map_err(|error| registry(&error))?;
+            let says = read
+                .as_ref()
+                .map_or("nothing".to_owned(), |read| format!("{} on {}", read.release, read.generation));
+            Ok((read, says))
+        });
+        match (written, read.await) {
+            (_, Ok(Some(read))) if read == record => {
+                self.with.shared.log.tell(What::Promoted {
+                    generation: record.generation,
+                    advances: record.advances,
+                    born: record.born,
+                });
+                let end = PromotionEnd::Promoted { generation: record.generation, advances: record.advances };
+                (Ok((depth, end)), Committed::Yes(Box::new(record)))
+            }
+            (Err(cause), Ok(_)) => (Err(cause), Committed::No),
+            (Ok(()), Ok(read)) => {
+                let stands = read.map_or("nothing".to_owned(), |read| read.release);
+                let says = format!("the record was written and then read as {stands}");
+                (Err(Cause::Registry { says }), Committed::Unknown)
+            }
+            (_, Err(cause)) => (Err(cause), Committed::Unknown),
+        }
+    }
+
+    /// Removes generations that nobody keeps. The promotion is over: trouble is for the diary, and for reconcile.
+    async fn retire(&self, record: &Canonical) {
+        let retired = self.step(Step::Retire, DROP_LIMIT, async {
+            let all = self.with.store.generations(self.recipe).await.map_err(|error| registry(&error))?;
+            let mut committed: Vec<_> = all
+                .into_iter()
+                .filter(|g| g.standing == domain::canonical::Standing::Committed)
+                .filter(|g| g.number != record.generation)
+                .collect();
+            committed.sort_by_key(|g| std::cmp::Reverse(g.number));
+            let old = committed.split_off(committed.len().min(GENERATIONS_KEPT - 1));
+            for generation in &old {
+                let names: Vec<String> = generation.volumes.values().cloned().collect();
+                let gone = generation::drop(&self.with.shared.engine, &names, DROP_LIMIT).await;
+                gone.map_err(|error| error.cause())?;
+                let noted = self.with.store.retired(self.recipe, generation.number).await;
+                noted.map_err(|error| registry(&error))?;
+            }
+            Ok(((), format!("{} older generations removed, {} kept", old.len(), committed.len())))
+        });
+        if let Err(cause) = retired.await {
+            self.with.shared.log.tell(What::Warned { says: format!("older generations stay: {cause}") });
+        }
+    }
+
+    /// Removes everything that this promotion made, by its own label: nothing that was ever committed carries it.
+    async fn drop_all(&self) -> Vec<String> {
+        let shared = self.with.shared;
+        self.told(Step::Drop);
+        let began = Instant::now();
+        let scope = Scope::label(labels::PROMOTION, self.run.as_str())
+            .and(labels::INSTANCE, &shared.instance)
+            .and(labels::CANONICAL, self.recipe.as_str());
+        let mut left = match shared.engine.clear(&scope, Broom::AtOnce, Keep::Nothing, DROP_LIMIT).await {
+            Ok(_) => Vec::new(),
+            Err(left) => left_names(&left),
+        };
+        if self.with.from.is_none()
+            && let Err(error) = secrets::forget(&self.with.common.instance.settings.state, self.recipe)
+        {
+            left.push(error.to_string());
+        }
+        if left.is_empty()
+            && let Err(error) = self.with.store.dropped(self.recipe, self.generation).await
+        {
+            // It was perhaps never promised; reconcile knows what to do with a row without volumes.
+            tracing::debug!(%error, "the candidate's row stays");
+        }
+        self.ended(Step::Drop, began, left.is_empty(), left.join(", "));
+        shared.log.tell(What::CandidateDropped { generation: self.generation, left: left.clone() });
+        left
+    }
+
+    /// Takes one step: journaled before it is taken, told with its time, ended by its limit or by Ctrl-C.
+    async fn step<T>(
+        &self,
+        step: Step,
+        limit: Duration,
+        work: impl Future<Output = Result<(T, String), Cause>>,
+    ) -> Result<T, Cause> {
+        self.journal(step).await?;
+        self.told(step);
+        let began = Instant::now();
+        let done = tokio::select! {
+            biased;
+            () = self.with.shared.cancel.asked(), if is_cancelled_by_hand(step) => Err(Cause::Interrupted),
+            done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_elapsed| {
+                Err(Cause::Timeout { limit: step.name().into(), seconds: limit.as_secs() })
+            }),
+        };
+        let (ok, detail) = match &done {
+            Ok((_, detail)) => (true, detail.clone()),
+            Err(cause) => (false, cause.to_string()),
+        };
+        self.ended(step, began, ok, detail);
+        done.map(|(done, _)| done)
+    }
+
+    async fn journal(&self, step: Step) -> Result<(), Cause> {
+        let entry = JournalEntry {
+            recipe: Some(self.recipe.clone()),
+            run: self.run.clone(),
+            kind: Work::Promotion,
+            step: step.name().to_owned(),
+            since: Utc::now(),
+        };
+        self.with.store.journal(&entry).await.map(drop).map_err(|error| registry(&error))
+    }
+
+    fn told(&self, step: Step) {
+        let stage = step.name().to_owned();
+        self.with.shared.log.tell(What::StageStarted { side: Side::C, nth: 0, stage });
+    }
+
+    fn ended(&self, step: Step, began: Instant, ok: bool, detail: String) {
+        self.with.shared.log.tell(What::StageEnded {
+            side: Side::C,
+            nth: 0,
+            stage: step.name().to_owned(),
+            millis: millis(began.elapsed()),
+            whose: Whose::Ours,
+            ok,
+            detail,
+            facts: BTreeMap::from([("tier".to_owned(), Tier::Advance.name().to_owned())]),
+        });
+    }
+}
+
+/// Returns the word for how the bytes of a generation came.
+fn how(all: impl Iterator<Item = How>) -> &'static str {
+    let together = all.reduce(|a, b| if a == b { a } else { How::Mixed });
+    match together {
+        None => "",
+        Some(How::Reflinked) => "reflink",
+        Some(How::Copied) => "copied",
+        Some(How::Mixed) => "in part by reflink",
+    }
+}
+
+/// What is a moment's work on the record is not given up in the middle: its outcome would not be known.
+fn is_cancelled_by_hand(step: Step) -> bool {
+    match step {
+        Step::Reconcile
+        | Step::Promise
+        | Step::Copy
+        | Step::Prove
+        | Step::Undeploy
+        | Step::Print
+        | Step::VerifyReturn => true,
+        Step::Commit | Step::ReadBack | Step::Retire | Step::Drop => false,
+    }
+}
+
+fn registry(error: &StoreError) -> Cause {
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    Cause::Registry { says: format!("{}{hint}", Chain(error)) }
+}
+
+fn node(error: &dyn std::error::Error) -> Cause {
+    Cause::Node { says: Chain(error).to_string() }
+}

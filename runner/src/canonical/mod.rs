@@ -1,0 +1,25 @@
+//! Canonicals: a release that was green cold is carried onto data that aged through every release before it (DESIGN 7).
+//!
+//! `promote` finds out whether a release may be carried, and tells its story; `carry` takes the steps.
+
+mod carry;
+mod forget;
+mod promote;
+mod remember;
+mod secrets;
+
+pub use forget::forget;
+pub(crate) use promote::lease_name;
+pub use promote::{Promoted, Promotion, PromotionEnd, Way, promote};
+pub use remember::{is_green, record_of};
+
+use std::time::Duration;
+
+/// Longest time for copying a generation: some hundred gigabytes on a slow disk.
+pub(crate) const COPY_LIMIT: Duration = Duration::from_secs(2 * 3600);
+/// Longest time for reading a generation for its fingerprint.
+pub(crate) const PRINT_LIMIT: Duration = Duration::from_secs(1800);
+/// Longest time for removing the volumes of a generation.
+pub(crate) const DROP_LIMIT: Duration = Duration::from_secs(120);
+/// Committed generations that stay, the present one among them: the one before is the way back.
+pub(crate) const GENERATIONS_KEPT: usize = 3;
