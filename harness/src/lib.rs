@@ -3,5 +3,6 @@
 pub mod backup;
 pub mod edge;
 pub mod engine;
+pub mod generation;
 pub mod probe;
 pub mod source;

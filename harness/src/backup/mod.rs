@@ -9,11 +9,11 @@ mod local;
 mod place;
 mod repository;
 mod restic;
-mod stop;
+pub(crate) mod stop;
 mod store;
-mod tree;
+pub(crate) mod tree;
 mod verify;
-mod volumes;
+pub(crate) mod volumes;
 
 pub use carry_out::{back_up, restore, tidy};
 pub use job::{BackedUp, HookRan, Job, Limits, Restored, Settle, Told, Trouble, Verified};

@@ -7,14 +7,16 @@ use tokio::task::JoinError;
 
 /// Says that work is not wanted any more. Looked at before each file, each read and each write.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    pub(super) fn is_raised(&self) -> bool {
+    /// Whether somebody raised it.
+    pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(super) fn raise(&self) {
+    /// Ends the work at its next look.
+    pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -29,7 +31,7 @@ impl Drop for RaisedOnDrop {
 }
 
 /// Runs blocking work aside. Dropping the future ends the work at its next look at the flag.
-pub(super) async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce(&Stop) -> T + Send + 'static,
 ) -> Result<T, JoinError> {
     let stop = Stop::default();

@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 const XATTR_NAMES: usize = 64 << 10;
 
 /// A folder that is held open, so that what its name means later does not matter.
-pub(super) type Held = Arc<OwnedFd>;
+pub(crate) type Held = Arc<OwnedFd>;
 
 /// One thing in a tree.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Found {
 
 /// Returns a path that leads through the open folder itself, for calls that take paths only. The last name is not
 /// followed by those that we use.
-pub(super) fn in_folder(folder: &OwnedFd, name: &OsStr) -> PathBuf {
+pub(crate) fn in_folder(folder: &OwnedFd, name: &OsStr) -> PathBuf {
     use std::os::fd::AsRawFd;
     let mut path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
     path.push(name);
@@ -92,7 +92,7 @@ fn read_xattrs(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// Opens a folder of our own, where links in its path are fine.
-pub(super) fn open_ours(folder: &Path) -> io::Result<Held> {
+pub(crate) fn open_ours(folder: &Path) -> io::Result<Held> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(Arc::new(rustix::fs::open(folder, flags, Mode::empty())?))
 }
@@ -122,7 +122,7 @@ pub(super) fn pin(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 }
 
 /// The path of what is held, however it is called by now.
-pub(super) fn in_folder_itself(held: &OwnedFd) -> String {
+pub(crate) fn in_folder_itself(held: &OwnedFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", held.as_raw_fd())
 }

@@ -19,7 +19,7 @@ const SECRET_LIMIT: u64 = 1 << 20;
 
 /// The root of the file system that the engine sees.
 #[derive(Debug)]
-pub(super) struct EngineRoot {
+pub(crate) struct EngineRoot {
     root: Held,
     /// How this process gets there; `/` where it is our own.
     path: PathBuf,
@@ -53,7 +53,7 @@ impl OutOfReach {
 }
 
 impl EngineRoot {
-    pub(super) fn of(engine: &Engine) -> Result<Self, OutOfReach> {
+    pub(crate) fn of(engine: &Engine) -> Result<Self, OutOfReach> {
         let host = engine.host().to_owned();
         let Some(socket) = host.strip_prefix("unix://") else { return Err(OutOfReach::Remote { host }) };
         let peer = UnixStream::connect(socket)
@@ -77,7 +77,7 @@ impl EngineRoot {
     }
 
     /// Opens a folder that the engine names. Links on the way stay in the engine's view.
-    pub(super) fn folder(&self, path: &Path) -> Result<Held, OutOfReach> {
+    pub(crate) fn folder(&self, path: &Path) -> Result<Held, OutOfReach> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         self.open(path, flags).map(Arc::new)
     }

@@ -43,7 +43,7 @@ pub use logs::{Follow, LogBounds, LogLine, TaskLog};
 pub use network::NetworkFacts;
 pub use settle::{Settled, Trouble};
 pub use tasks::{TaskFacts, TaskMount};
-pub use volume::VolumeFacts;
+pub use volume::{RemoveError, VolumeFacts};
 pub use wanted::{Wanted, WantedService};
 
 use raw::{Place, Raw};

@@ -4,6 +4,7 @@
 mod backup;
 mod edge;
 mod engine;
+mod generation;
 mod probe;
 mod servers;
 mod source;
