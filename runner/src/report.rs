@@ -112,7 +112,7 @@ fn read_within(folder: &Path, file: &str) -> std::io::Result<Option<String>> {
 }
 
 /// Writes a file whole or not at all: a reader never sees half a page.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);

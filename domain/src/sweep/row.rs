@@ -78,6 +78,8 @@ pub enum PromotionEnd {
         generation: Generation,
         /// Level of the release with its advance.
         level: u8,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// It was not tried.
     Refused { why: String },
@@ -174,8 +176,10 @@ impl Ran {
     /// Returns what was left in the swarm, by the cold run and by the promotion.
     pub fn left(&self) -> Vec<&str> {
         let of_promotion: &[String] = match &self.promotion {
-            Promotion::Ended { end: PromotionEnd::Failed { left, .. } } => left,
-            Promotion::Ended { end: PromotionEnd::Promoted { .. } | PromotionEnd::Refused { .. } }
+            Promotion::Ended {
+                end: PromotionEnd::Promoted { left, .. } | PromotionEnd::Failed { left, .. },
+            } => left,
+            Promotion::Ended { end: PromotionEnd::Refused { .. } }
             | Promotion::NotWanted
             | Promotion::NotDue => &[],
         };

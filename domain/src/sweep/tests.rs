@@ -44,7 +44,8 @@ fn ran(release: &str, word: &str) -> Ran {
     let (verdict, promotion) = match word {
         "green" => (green, Promotion::NotWanted),
         "promoted" => {
-            let end = PromotionEnd::Promoted { run: None, generation: Generation(3), level: 6 };
+            let end =
+                PromotionEnd::Promoted { run: None, generation: Generation(3), level: 6, left: Vec::new() };
             (green, ended(end))
         }
         "lost" => {

@@ -106,7 +106,10 @@ impl SweepView {
                 self.judged.insert(recipe, ran);
             }
             Entry::RowEnded { row } => {
-                self.judged.remove(&row.recipe);
+                // A promotion that was stopped is still owed, and its cold run stands.
+                if !matches!(&row.end, RowEnd::Ran { ran } if ran.was_interrupted()) {
+                    self.judged.remove(&row.recipe);
+                }
                 for left in row.left() {
                     let left = (row.recipe.clone(), left.to_owned());
                     if !self.left.contains(&left) {
@@ -178,7 +181,7 @@ impl SweepView {
             SweepEnd::Ended { ending: Ending::Interrupted, .. } => {
                 reasons.insert(0, "interrupted".to_owned());
             }
-            SweepEnd::Open { .. } => reasons.insert(0, "the sweep did not end".to_owned()),
+            SweepEnd::Open { .. } => reasons.insert(0, "it has not ended".to_owned()),
         }
         if reasons.is_empty() {
             verdict.word().to_owned()

@@ -53,8 +53,12 @@ fn ran(verdict: ColdVerdict, promotion: Promotion, left: &[&str]) -> Ran {
 fn lines(ending: Option<Ending>) -> String {
     let green = || ColdVerdict::Green { depth: Depth::Asserted };
     let promoting = RunId::parse("00facade").unwrap();
-    let promoted =
-        |run: &RunId| PromotionEnd::Promoted { run: Some(run.clone()), generation: Generation(3), level: 6 };
+    let promoted = |run: &RunId| PromotionEnd::Promoted {
+        run: Some(run.clone()),
+        generation: Generation(3),
+        level: 6,
+        left: Vec::new(),
+    };
     let lost = Told {
         tier: Some(Tier::Advance),
         cause: "data_lost".into(),

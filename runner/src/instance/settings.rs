@@ -25,6 +25,14 @@ struct RawSettings {
     limits: RawLimits,
     #[serde(default)]
     backups: RawBackups,
+    #[serde(default)]
+    sweep: RawSweep,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSweep {
+    minimum: Option<usize>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -98,6 +106,8 @@ pub struct Settings {
     /// Free disk, in bytes, below which nothing is started (CC-012).
     pub disk_free: u64,
     pub backups: BackupSettings,
+    /// Fewer recipes judged, or known to be green, make a red sweep; at least 1.
+    pub sweep_minimum: usize,
 }
 
 /// Where backups go, and how many of them stay.
@@ -138,7 +148,7 @@ pub enum EdgeKind {
 impl Settings {
     pub(super) fn check(text: &str, file: &Path, folder: &Path) -> Result<Self, ConfigProblems> {
         // Destructured, so that a new key cannot be forgotten here.
-        let RawSettings { base_domain, state, engine, endpoint, edge, limits, backups } =
+        let RawSettings { base_domain, state, engine, endpoint, edge, limits, backups, sweep } =
             read_toml(text, file)?;
         let mut problems = ConfigProblems::default();
         let allotter = Allotter::new(&base_domain)
@@ -164,6 +174,10 @@ impl Settings {
                 Duration::ZERO
             }
         };
+        if sweep.minimum == Some(0) {
+            let remedy = "give the number of recipes that a sweep has to judge, at least 1";
+            problems.push(ConfigProblem::at_key(file, "sweep.minimum", "it is 0", remedy));
+        }
         let tier_limit = tier.as_deref().map(read_duration).transpose().unwrap_or_else(|says| {
             problems.push(ConfigProblem::at_key(file, "limits.tier", says, DURATION_HINT));
             None
@@ -202,6 +216,7 @@ impl Settings {
             nano_cpus: cpus.map(|c| (c * 1e9) as u64),
             disk_free: disk_free_gib.unwrap_or(2) * 1024 * 1024 * 1024,
             backups,
+            sweep_minimum: sweep.minimum.unwrap_or(1),
         })
     }
 }

@@ -5,4 +5,5 @@ mod command_line;
 mod engines;
 mod exam;
 mod overlay;
+mod sweep;
 mod why;
