@@ -1,13 +1,15 @@
 //! `simmer.toml`: what holds for the whole instance.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::names::Allotter;
+use domain::names::{Allotter, BadProvider};
 use harness::backup::Program;
 
 use crate::backups::{kind_of, misfit};
+use crate::store::{Database, hide_passwords};
 
 use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration, read_toml};
 
@@ -17,8 +19,11 @@ use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration
 struct RawSettings {
     base_domain: String,
     state: String,
+    database: Option<String>,
     engine: Option<String>,
     endpoint: Option<RawEndpoint>,
+    #[serde(default)]
+    providers: BTreeMap<String, String>,
     #[serde(default)]
     edge: RawEdge,
     #[serde(default)]
@@ -91,6 +96,8 @@ pub struct Settings {
     pub allotter: Allotter,
     /// Where mirrors, runs and the local CA live. Absolute.
     pub state: PathBuf,
+    /// Where the registry is.
+    pub database: Database,
     /// `DOCKER_HOST` form; the environment decides where it is not set.
     pub engine: Option<String>,
     pub endpoint: Endpoint,
@@ -148,8 +155,18 @@ pub enum EdgeKind {
 impl Settings {
     pub(super) fn check(text: &str, file: &Path, folder: &Path) -> Result<Self, ConfigProblems> {
         // Destructured, so that a new key cannot be forgotten here.
-        let RawSettings { base_domain, state, engine, endpoint, edge, limits, backups, sweep } =
-            read_toml(text, file)?;
+        let RawSettings {
+            base_domain,
+            state,
+            database,
+            engine,
+            endpoint,
+            providers,
+            edge,
+            limits,
+            backups,
+            sweep,
+        } = read_toml(text, file).map_err(|problems| without_passwords(&problems))?;
         let mut problems = ConfigProblems::default();
         let allotter = Allotter::new(&base_domain)
             .map_err(|bad| {
@@ -161,9 +178,22 @@ impl Settings {
                 ));
             })
             .ok();
+        let allotter = allotter.and_then(|allotter| {
+            let with = allotter.with_providers(&providers);
+            with.map_err(|bad| {
+                bad.iter().for_each(|bad| problems.push(bad_provider(file, bad)));
+            })
+            .ok()
+        });
         if state.is_empty() {
             problems.push(ConfigProblem::at_key(file, "state", "it is empty", "name a folder"));
         }
+        let state = clean(&folder.join(state));
+        let database = Database::parse(database.as_deref().unwrap_or("sqlite"), &state)
+            .map_err(|bad| {
+                problems.push(ConfigProblem::at_key(file, "database", bad.says, bad.remedy));
+            })
+            .ok();
         let edge = problems.take(check_edge(edge, file, folder));
         let backups = problems.take(check_backups(backups, file, folder));
         let RawLimits { run, tier, memory_mib, cpus, disk_free_gib } = limits;
@@ -190,14 +220,15 @@ impl Settings {
                 "give a number of CPUs from 0.01 to 1024",
             ));
         }
-        let (Some(allotter), Some(edge), Some(backups), true) =
-            (allotter, edge, backups, problems.is_empty())
+        let (Some(allotter), Some(database), Some(edge), Some(backups), true) =
+            (allotter, database, edge, backups, problems.is_empty())
         else {
             return Err(problems);
         };
         Ok(Self {
             allotter,
-            state: clean(&folder.join(state)),
+            state,
+            database,
             engine,
             endpoint: match endpoint {
                 None | Some(RawEndpoint::Auto) => Endpoint::Auto,
@@ -219,6 +250,25 @@ impl Settings {
             sweep_minimum: sweep.minimum.unwrap_or(1),
         })
     }
+}
+
+/// What the toml crate says quotes the line, and the line may hold the address of a database (law 11).
+fn without_passwords(problems: &ConfigProblems) -> ConfigProblems {
+    let mut hidden = ConfigProblems::default();
+    for problem in problems.list() {
+        hidden.push(ConfigProblem { says: hide_passwords(&problem.says), ..problem.clone() });
+    }
+    hidden
+}
+
+fn bad_provider(file: &Path, bad: &BadProvider) -> ConfigProblem {
+    let remedy = match bad {
+        BadProvider::Name { .. } => {
+            "write `name = \"domain\"`, or an empty text for `live-<name>.<base_domain>`"
+        }
+        BadProvider::Taken { .. } => "give it a domain of its own; runs and the dashboard keep theirs",
+    };
+    ConfigProblem::at_key(file, &format!("providers.{}", bad.key()), bad.to_string(), remedy)
 }
 
 /// Snapshots of a recipe that stay where nobody says otherwise: a fortnight of nights.
