@@ -16,8 +16,8 @@ pub struct Scope {
     labels: BTreeMap<String, String>,
     /// What carries one of these is not meant, whatever else it carries.
     without: BTreeSet<String>,
-    /// Only these names are meant, where any are given.
-    names: Option<BTreeSet<String>>,
+    /// Only these are meant, where any are given.
+    only: Option<BTreeSet<(Kind, String)>>,
 }
 
 impl Scope {
@@ -28,7 +28,7 @@ impl Scope {
 
     /// Means all that carries this label with this value.
     pub fn label(key: &str, value: &str) -> Self {
-        Self { labels: [(key.to_owned(), value.to_owned())].into(), without: BTreeSet::new(), names: None }
+        Self { labels: [(key.to_owned(), value.to_owned())].into(), without: BTreeSet::new(), only: None }
     }
 
     /// Narrows it by one more label.
@@ -45,13 +45,13 @@ impl Scope {
         self
     }
 
-    /// Narrows it to objects of these names. Containers of a service that is meant are meant with it.
+    /// Narrows it to objects of one kind and of these names.
     #[must_use]
-    pub fn named(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        let names: BTreeSet<String> = names.into_iter().collect();
-        self.names = Some(match self.names {
-            Some(before) => before.intersection(&names).cloned().collect(),
-            None => names,
+    pub fn only(mut self, kind: Kind, names: impl IntoIterator<Item = String>) -> Self {
+        let these: BTreeSet<_> = names.into_iter().map(|name| (kind, name)).collect();
+        self.only = Some(match self.only {
+            Some(before) => before.intersection(&these).cloned().collect(),
+            None => these,
         });
         self
     }
@@ -74,12 +74,13 @@ impl Scope {
 
     /// Returns whether only objects of certain names are meant.
     pub(super) fn is_named(&self) -> bool {
-        self.names.is_some()
+        self.only.is_some()
     }
 
     /// Returns whether an object is meant.
     pub fn means(&self, object: &Object) -> bool {
-        self.covers(&object.labels) && self.names.as_ref().is_none_or(|names| names.contains(&object.name))
+        let named = || self.only.as_ref().is_none_or(|o| o.contains(&(object.kind, object.name.clone())));
+        self.covers(&object.labels) && named()
     }
 }
 
@@ -163,6 +164,24 @@ impl Engine {
         Ok(objects)
     }
 
+    /// Lists all there is in the engine but containers, each kind once and all at the same time: for looking only, since
+    /// most of it is somebody else's.
+    pub async fn inventory(&self) -> Result<Vec<Object>, EngineError> {
+        let of = async |kind: Kind| {
+            let found = self.raw().get(kind.list_path(), &[], &format!("listing {kind}s")).await?;
+            let found = if kind == Kind::Volume { &found["Volumes"] } else { &found };
+            Ok::<Vec<Object>, EngineError>(items(found).iter().map(|o| object(kind, o)).collect())
+        };
+        let (services, networks, volumes, secrets, configs) = tokio::try_join!(
+            of(Kind::Service),
+            of(Kind::Network),
+            of(Kind::Volume),
+            of(Kind::Secret),
+            of(Kind::Config)
+        )?;
+        Ok([services, networks, volumes, secrets, configs].concat())
+    }
+
     pub(super) async fn list_kind(&self, kind: Kind, scope: &Scope) -> Result<Vec<Object>, EngineError> {
         let only = scope.filter();
         let mut query = vec![("filters", only.as_str())];
@@ -227,11 +246,13 @@ mod tests {
         let scope = Scope::label("simmer.run", "1").without("simmer.canonical");
         assert!(scope.means(&volume("a", &["simmer.run"])));
         assert!(!scope.means(&volume("a", &["simmer.run", "simmer.canonical"])));
-        let scope = Scope::label("simmer.run", "1").named(["a".to_owned(), "b".to_owned()]);
+        let scope = Scope::label("simmer.run", "1").only(Kind::Volume, ["a".to_owned(), "b".to_owned()]);
         assert!(scope.means(&volume("a", &["simmer.run"])));
         assert!(!scope.means(&volume("c", &["simmer.run"])), "another name");
         assert!(!scope.means(&volume("a", &[])), "a name alone is not enough");
-        let scope = scope.named(["b".to_owned(), "c".to_owned()]);
+        let secret = Object { kind: Kind::Secret, ..volume("a", &["simmer.run"]) };
+        assert!(!scope.means(&secret), "a name is one kind's");
+        let scope = scope.only(Kind::Volume, ["b".to_owned(), "c".to_owned()]);
         assert!(!scope.means(&volume("a", &["simmer.run"])), "narrowing twice narrows more");
         assert!(scope.means(&volume("b", &["simmer.run"])));
     }
