@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use domain::RecipeName;
+use domain::names::{Collision, Owner};
 
 /// A checked instance. No field needs checking again.
 #[derive(Clone, Debug)]
@@ -44,6 +45,11 @@ impl Instance {
             }
         };
         let recipes = read_recipes(&folder.join("recipes"), folder, &mut problems);
+        if let Some(settings) = &settings {
+            for collision in settings.allotter.collisions(recipes.keys()) {
+                problems.push(collided(folder, &collision));
+            }
+        }
         match settings {
             Some(settings) if problems.is_empty() => Ok(Self { folder: folder.clone(), settings, recipes }),
             Some(_) | None => Err(problems),
@@ -107,6 +113,25 @@ impl Instance {
     }
 }
 
+/// Two names that would be served at one domain, or share a stack: told with both owners and their files (CC-185).
+fn collided(folder: &Path, collision: &Collision) -> ConfigProblem {
+    let file = |owner: &Owner| match owner {
+        Owner::Canonical(recipe) => Path::new("recipes").join(format!("{recipe}.toml")),
+        Owner::Provider(_) | Owner::Reserved(_) | Owner::Run => PathBuf::from("simmer.toml"),
+    };
+    let (one, other) = (file(&collision.one), file(&collision.other));
+    let remedy = match (&collision.one, &collision.other) {
+        (Owner::Provider(provider), _) | (_, Owner::Provider(provider)) => {
+            format!("give the provider `{provider}` another domain, or rename the recipe")
+        }
+        (Owner::Canonical(_) | Owner::Reserved(_) | Owner::Run, _) => {
+            "rename one of them; `_` and `-` are the same in a domain".to_owned()
+        }
+    };
+    let says = format!("{collision} (the other is declared in {})", other.display());
+    ConfigProblem::at_file(&folder.join(one), says, &remedy)
+}
+
 fn read_recipes(
     folder: &Path,
     root: &Path,
@@ -139,4 +164,58 @@ fn read_recipes(
         }
     }
     recipes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an instance with these recipes and this end of its `simmer.toml` is told.
+    fn told(recipes: &[&str], more: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let recipes_folder = folder.path().join("recipes");
+        std::fs::create_dir(&recipes_folder).unwrap();
+        let settings = format!("base_domain = \"ci.test\"\nstate = \"state\"\n{more}");
+        std::fs::write(folder.path().join("simmer.toml"), settings).unwrap();
+        for recipe in recipes {
+            let file = recipes_folder.join(format!("{recipe}.toml"));
+            std::fs::write(file, "source = \"https://git.test/r\"\ncanonical = true\n").unwrap();
+        }
+        match Instance::open(folder.path()) {
+            Ok(instance) => instance
+                .recipes
+                .keys()
+                .map(|recipe| instance.settings.allotter.canonical(recipe).to_string())
+                .collect::<Vec<_>>()
+                .join("\n"),
+            Err(problems) => problems.to_string().replace(&folder.path().display().to_string(), "."),
+        }
+    }
+
+    #[test]
+    fn cc_118_a_declared_provider_moves_the_canonical_of_its_recipe() {
+        let providers = "[providers]\nkeycloak = \"warm-keycloak.ci.test\"\nmail = \"\"\n";
+        insta::assert_snapshot!(told(&["gitea", "keycloak", "mail"], providers), @r"
+        warm-gitea.ci.test
+        warm-canon-keycloak.ci.test
+        warm-mail.ci.test
+        ");
+    }
+
+    #[test]
+    fn cc_185_collisions_are_refused_when_the_instance_is_opened_with_both_owners_and_files() {
+        insta::assert_snapshot!(told(&["a-b", "a_b"], ""), @r"
+        ./recipes/a-b.toml: the canonical of recipe `a-b` and the canonical of recipe `a_b` would both be served at `warm-a-b.ci.test` (the other is declared in recipes/a_b.toml)
+          hint: rename one of them; `_` and `-` are the same in a domain
+        ");
+        let providers = "[providers]\none = \"warm-a.ci.test\"\ntwo = \"warm-canon-a.ci.test\"\n";
+        insta::assert_snapshot!(told(&["a"], providers), @r"
+        ./recipes/a.toml: the canonical of recipe `a` and provider `two` would both be served at `warm-canon-a.ci.test` (the other is declared in simmer.toml)
+          hint: give the provider `two` another domain, or rename the recipe
+        ");
+        insta::assert_snapshot!(told(&[], "[providers]\nsso = \"run-00c0ffeea.ci.test\"\n"), @r"
+        ./simmer.toml: `providers.sso`: provider `sso` and every run would both be served at `run-00c0ffeea.ci.test`
+          hint: give it a domain of its own; runs and the dashboard keep theirs
+        ");
+    }
 }
