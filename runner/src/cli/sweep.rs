@@ -1,17 +1,19 @@
 //! `simmer sweep`.
 
 use chrono::Utc;
-use domain::RecipeName;
 use domain::spelling::distance;
-use domain::sweep::Asked;
+use domain::sweep::{Asked, Hold};
+use domain::{RecipeName, RunId};
+use reports::{SweepEnd, SweepView};
 
 use super::args::SweepArgs;
 use super::run::listen;
-use super::{Place, Trouble, gc, say, tell};
+use super::{Place, Trouble, db, gc, say, tell};
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::report;
 use crate::run::{FollowLogs, KeepStack, Manner};
+use crate::store::{HoldKind, Store, SweepRecord};
 use crate::sweep::{self, OnSwarm, Resume};
 use crate::view::{Story, Terminal};
 
@@ -33,7 +35,8 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
     let lease = (!args.dry_run).then(|| sweep::take_lease(state, Utc::now())).transpose()?;
     // Asked before the mirrors, so that nobody waits for them to hear that there is no engine.
     let engine = if args.dry_run { None } else { Some(gc::connect(place, Some(&instance)).await?) };
-    let prospect = sweep::look_ahead(&instance, &manner, Vec::new(), Utc::now()).await?;
+    let store = db::open(&instance.settings.database).await?;
+    let prospect = sweep::look_ahead(&instance, &manner, holds(&store).await?, Utc::now()).await?;
     if let Some(open) = prospect.resumed.as_ref().filter(|_| !args.quiet) {
         let id = open.id();
         tell(&if lease.is_none() && sweep::is_at_work(state) {
@@ -51,6 +54,7 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
     let work = OnSwarm {
         instance: &instance,
         engine: &engine,
+        store: &store,
         manner: Manner {
             keep: KeepStack::Cleared,
             follow_logs: FollowLogs::Hidden,
@@ -64,6 +68,8 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
         }
     };
     let outcome = sweep::carry_out(&instance, prospect, &manner, &work, &story).await?;
+    note(&store, &outcome.view).await;
+    store.close().await;
     drop(lease);
     if let Err(error) = report::write_index(&instance) {
         tracing::warn!(%error, "the index of runs is not up to date");
@@ -82,6 +88,34 @@ fn planned(prospect: &sweep::Prospect, manner: &sweep::Manner, json: bool) -> St
     } else {
         reports::plan_table(&plan, &manner.asked, manner.jobs)
     }
+}
+
+/// Tells the registry how the sweep ended. The sweep's own log is the record, so trouble is for the diary.
+async fn note(store: &Store, view: &SweepView) {
+    let (Some(start), SweepEnd::Ended { at, .. }, Ok(bytes)) =
+        (&view.start, &view.end, crate::run::random_bytes())
+    else {
+        return;
+    };
+    let rows = serde_json::json!({ "sweep": start.sweep, "rows": view.ended() });
+    let record = SweepRecord { id: RunId::from_random(bytes), began: start.at, ended: *at, rows };
+    if let Err(error) = store.sweep_ended(&record).await {
+        tracing::warn!(sweep = %start.sweep, %error, "the registry cannot be told of the sweep");
+    }
+}
+
+/// Returns who is held from sweeps. What holds only a canonical keeps no release from being judged cold.
+async fn holds(store: &Store) -> Result<Vec<(RecipeName, Hold)>, Trouble> {
+    let all = store.holds().await.map_err(|error| db::of(&error, "could not read what is held"))?;
+    let swept = all.into_iter().filter(|hold| match hold.kind {
+        HoldKind::Freeze | HoldKind::Pin | HoldKind::Defer | HoldKind::Quarantine => true,
+        HoldKind::Lease | HoldKind::Open | HoldKind::Diagnosis => false,
+    });
+    let told = swept.map(|hold| {
+        let reason = format!("{} by {}: {}", hold.kind.name(), hold.owner, hold.reason);
+        (hold.recipe, Hold { reason, until: hold.until })
+    });
+    Ok(told.collect())
 }
 
 /// Looks up the names of `--only`. A misspelt one must not look like a recipe with nothing new.

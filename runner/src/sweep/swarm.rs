@@ -8,17 +8,21 @@ use harness::engine::Engine;
 use reports::{RunView, State};
 
 use super::turns::{ColdEnd, Work};
+use crate::canonical::{self, Promoted, Way, record_of};
 use crate::cli::Trouble;
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::report;
 use crate::run::{Manner, Wanted, run};
+use crate::store::Store;
 
 /// Runs recipes as `simmer run` does, and promotes as `simmer promote` does.
 #[derive(Debug)]
 pub struct OnSwarm<'a> {
     pub instance: &'a Instance,
     pub engine: &'a Engine,
+    /// Told of every run: a green one allows a promotion.
+    pub store: &'a Store,
     pub manner: Manner,
 }
 
@@ -38,28 +42,89 @@ impl Work for OnSwarm<'_> {
                 if let Err(error) = report::write(&outcome.folder, &view) {
                     tracing::warn!(run = %outcome.run, %error, "the run's report is not written");
                 }
+                if let Some(record) = record_of(&outcome.run, &outcome.events)
+                    && let Err(error) = self.store.run_ended(&record).await
+                {
+                    // A promotion is then refused, and says so in the row.
+                    tracing::warn!(run = %outcome.run, %error, "the registry cannot be told of the run");
+                }
                 ColdEnd { cold: cold(&view), commit: view.start.map(|start| start.subject.commit) }
             }
             Err(trouble) => {
-                let why = if self.manner.cancel.is_asked() {
-                    Told::of(None, &Cause::Interrupted)
-                } else {
-                    not_run(&trouble)
-                };
-                let verdict = ColdVerdict::NotJudged { why };
+                let verdict =
+                    ColdVerdict::NotJudged { why: self.stopped().unwrap_or_else(|| not_run(&trouble)) };
                 ColdEnd { cold: Cold { run: None, level: 0, verdict, left: Vec::new() }, commit: None }
             }
         }
     }
 
-    async fn promote(&self, _recipe: &RecipeName, _cold: &Ran) -> PromotionEnd {
-        PromotionEnd::Refused { why: "this build of Simmer has no canonicals".to_owned() }
+    async fn promote(&self, recipe: &RecipeName, cold: &Ran) -> PromotionEnd {
+        let wanted = canonical::Promotion {
+            recipe: recipe.to_string(),
+            reference: Some(cold.release.clone()),
+            way: Way::Commit,
+            context: Context::Sweep,
+        };
+        let promoting = canonical::promote(self.instance, self.engine, self.store, &wanted, &self.manner);
+        match Box::pin(promoting).await {
+            Ok(promoted) => end(promoted),
+            Err(trouble) => match self.stopped() {
+                Some(why) => PromotionEnd::Failed { run: None, why, left: Vec::new() },
+                None => PromotionEnd::Refused { why: not_run(&trouble).says },
+            },
+        }
+    }
+}
+
+impl OnSwarm<'_> {
+    /// Tells that somebody asked to stop, if that is so: then trouble has no other cause.
+    fn stopped(&self) -> Option<Told> {
+        self.manner.cancel.is_asked().then(|| Told::of(None, &Cause::Interrupted))
+    }
+}
+
+/// Reads a row's promotion out of a promotion.
+fn end(promoted: Promoted) -> PromotionEnd {
+    let Promoted { run, recipe: _, release: _, end, level, left, events, folder } = promoted;
+    // Folded from events, which are masked.
+    let view = reports::fold(&events);
+    if let Err(error) = report::write(&folder, &view) {
+        tracing::warn!(%run, %error, "the promotion's report is not written");
+    }
+    match end {
+        canonical::PromotionEnd::Promoted { generation, advances: _ } => {
+            PromotionEnd::Promoted { run: Some(run), generation, level, left }
+        }
+        canonical::PromotionEnd::Proven => {
+            PromotionEnd::Refused { why: "it was proven, and not committed".to_owned() }
+        }
+        canonical::PromotionEnd::Failed { verdict: _ } => {
+            PromotionEnd::Failed { run: Some(run), why: lead(&view), left }
+        }
     }
 }
 
 /// Reads a row's cold part out of a run.
 fn cold(view: &RunView) -> Cold {
-    let told = || match view.lead() {
+    let verdict = match view.state() {
+        State::Passed => ColdVerdict::Green { depth: Depth::Asserted },
+        State::Superficial => ColdVerdict::Green { depth: Depth::Superficial },
+        State::Failed => ColdVerdict::Red { why: lead(view) },
+        State::DidNotEnd | State::NotJudged | State::NothingJudged => {
+            ColdVerdict::NotJudged { why: lead(view) }
+        }
+    };
+    Cold {
+        run: view.run.clone(),
+        level: view.level().unwrap_or(0),
+        verdict,
+        left: view.left().into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// Tells what broke in a run.
+fn lead(view: &RunView) -> Told {
+    match view.lead() {
         Some((tier, _, cause)) => Told::of(Some(tier), cause),
         None => Told {
             tier: None,
@@ -67,18 +132,6 @@ fn cold(view: &RunView) -> Cold {
             fault: Fault::Runner,
             says: view.state().word().to_owned(),
         },
-    };
-    let verdict = match view.state() {
-        State::Passed => ColdVerdict::Green { depth: Depth::Asserted },
-        State::Superficial => ColdVerdict::Green { depth: Depth::Superficial },
-        State::Failed => ColdVerdict::Red { why: told() },
-        State::DidNotEnd | State::NotJudged | State::NothingJudged => ColdVerdict::NotJudged { why: told() },
-    };
-    Cold {
-        run: view.run.clone(),
-        level: view.level().unwrap_or(0),
-        verdict,
-        left: view.left().into_iter().map(str::to_owned).collect(),
     }
 }
 
