@@ -278,9 +278,9 @@ fn law_1_a_sweep_is_as_red_as_its_worst_row_and_an_empty_one_is_red() {
     a same green@1.0.0+1; b same promoted@1.0.0+1 |0 of 2| green, nothing new
     a green@1.0.0+1; b red@1.0.0+1 |0 of 1| red, 1 recipe is red
     a red@1.0.0+1 |0 of 1| red, 1 recipe is red
-    a green@1.0.0+1; b lost@1.0.0+1 |0 of 1| red, 1 recipe is red
-    a green@1.0.0+1; b stuck@1.0.0+1 |0 of 1| not judged, 1 recipe could not be judged
-    a green@1.0.0+1; b refused@1.0.0+1 |0 of 1| not judged, 1 recipe could not be judged
+    a green@1.0.0+1; b lost@1.0.0+1 |0 of 1| red, 1 recipe is green, and its promotion failed
+    a green@1.0.0+1; b stuck@1.0.0+1 |0 of 1| not judged, 1 recipe is green, and its promotion failed
+    a green@1.0.0+1; b refused@1.0.0+1 |0 of 1| not judged, 1 recipe is green, and its promotion failed
     a green@1.0.0+1; b unjudged@1.0.0+1 |0 of 1| not judged, 1 recipe could not be judged
     a green@1.0.0+1; b far green@1.0.0+1 |0 of 1| not judged, 1 recipe is unreachable
     a green@1.0.0+1; b far red@1.0.0+1 |0 of 1| red, 1 recipe is left out and red from before, 1 recipe is unreachable

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::row::{Row, RowEnd, Skip, Weight};
+use super::row::{Row, RowEnd, RowState, Skip, Weight};
 
 /// A sweep in one word. The later, the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -46,6 +46,10 @@ pub enum Reason {
     Red {
         recipes: usize,
     },
+    /// Green cold; on the canonical's data it is not, or it was not tried there.
+    PromoteFailed {
+        recipes: usize,
+    },
     /// Left out, and red from before.
     StandRed {
         recipes: usize,
@@ -73,6 +77,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Empty => f.write_str("there is no recipe to sweep"),
             Self::Red { recipes } => write!(f, "{} {} red", count(*recipes), is(*recipes)),
+            Self::PromoteFailed { recipes: 1 } => f.write_str("1 recipe is green, and its promotion failed"),
+            Self::PromoteFailed { recipes } => {
+                write!(f, "{recipes} recipes are green, and their promotions failed")
+            }
             Self::StandRed { recipes } => {
                 write!(f, "{} {} left out and red from before", count(*recipes), is(*recipes))
             }
@@ -109,18 +117,24 @@ pub fn judge(rows: &[Row], unreached: usize, minimum: usize) -> Verdict {
     };
     let weigh = |weight: Weight| rows.iter().filter(move |row| row.weight() == weight);
     let ran = |row: &&Row| matches!(row.end, RowEnd::Ran { .. });
-    let red_now = weigh(Weight::Red).filter(ran).count();
+    let promoting = |row: &&Row| row.state() == RowState::GreenButPromoteFailed;
+    let red_now = weigh(Weight::Red).filter(ran).filter(|row| !promoting(row)).count();
     find(SweepVerdict::Red, red_now, |recipes| Reason::Red { recipes });
-    let red_before = weigh(Weight::Red).count() - red_now;
+    let unpromoted = rows.iter().filter(promoting);
+    let worst = unpromoted.clone().map(Row::weight).max();
+    let worst = if worst == Some(Weight::Red) { SweepVerdict::Red } else { SweepVerdict::NotJudged };
+    let unpromoted = unpromoted.count();
+    find(worst, unpromoted, |recipes| Reason::PromoteFailed { recipes });
+    let red_before = weigh(Weight::Red).filter(|row| !ran(row)).count();
     find(SweepVerdict::Red, red_before, |recipes| Reason::StandRed { recipes });
     let is_lost = |row: &&Row| matches!(row.end, RowEnd::Skipped { skip: Skip::Unreachable { .. }, .. });
     let lost = rows.iter().filter(is_lost).count();
     find(SweepVerdict::NotJudged, lost, |recipes| Reason::Unreachable { recipes });
-    let unjudged = weigh(Weight::NotJudged).filter(|row| !is_lost(row)).count();
+    let unjudged = weigh(Weight::NotJudged).filter(|row| !is_lost(row) && !promoting(row)).count();
     find(SweepVerdict::NotJudged, unjudged, |recipes| Reason::NotJudged { recipes });
     find(SweepVerdict::NotJudged, unreached, |recipes| Reason::NotReached { recipes });
 
-    let judged = weigh(Weight::Green).count() + red_now;
+    let judged = weigh(Weight::Green).count() + red_now + unpromoted;
     let open = lost + unjudged + unreached;
     if judged < minimum.max(1) {
         let counted = |row: &Row| {

@@ -87,13 +87,14 @@ pub fn plan_table(plan: &SweepPlan, asked: &Asked, jobs: usize) -> String {
     let (time, unknown) = plan.expected();
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let beside = if jobs > 1 { format!(", {jobs} at a time") } else { String::new() };
-    out.push_str(&format!(
-        "{} to run{beside}, {} of work expected",
-        count(plan.runs(), "recipe", "recipes"),
-        span(millis),
-    ));
-    if unknown > 0 {
-        out.push_str(&format!(" and {unknown} of unknown length"));
+    out.push_str(&format!("{} to run{beside}", count(plan.runs(), "recipe", "recipes")));
+    match (millis, unknown) {
+        (0, 0) => {}
+        (0, _) => out.push_str(", nobody knows how long they take"),
+        (_, 0) => out.push_str(&format!(", {} of work expected", span(millis))),
+        (_, unknown) => {
+            out.push_str(&format!(", {} of work expected and {unknown} of unknown length", span(millis)));
+        }
     }
     out.push_str(&format!("; the minimum is {}\n", asked.minimum().max(1)));
     out

@@ -10,7 +10,13 @@ fn a_dry_run_prints_the_plan_without_an_engine_and_leaves_nothing() {
     world.enrol("held", "enrolled = false\nreason = \"unmaintained\"\n");
     let (exit, out, err) = simmer(world.path(), &["sweep", "--dry-run"]);
     assert_eq!(exit, 0, "{err}");
-    insta::assert_snapshot!(out, @"");
+    insta::assert_snapshot!(out, @r"
+    recipe  release  expected  plan
+    caddy   1.0.0+1  unknown   run: never judged before
+    gitea   1.0.0+1  unknown   run: never judged before, then onto its canonical
+    held                       skip: de-enrolled: unmaintained
+    2 recipes to run, nobody knows how long they take; the minimum is 1
+    ");
     assert!(world.sweeps().is_empty());
     let (_, out, _) = simmer(world.path(), &["sweep", "--dry-run", "--json", "--only", "gitea"]);
     let plan: serde_json::Value = serde_json::from_str(&out).unwrap();

@@ -11,8 +11,11 @@ use super::world::{Script, World};
 /// The table without what differs from machine to machine: ids, times, folders.
 fn table(outcome: &runner::sweep::SweepOutcome, world: &World) -> String {
     let text = reports::sweep_table(&outcome.view).replace(&world.path().display().to_string(), "…");
-    let previous = outcome.view.start.as_ref().unwrap().previous.as_ref().map_or("-", |id| id.as_str());
-    let text = text.replace(previous, "<before>").replace(outcome.view.id(), "<id>");
+    let text = text.replace(outcome.view.id(), "<id>");
+    let text = match &outcome.view.start.as_ref().unwrap().previous {
+        Some(previous) => text.replace(previous.as_str(), "<before>"),
+        None => text,
+    };
     let lines = text.lines().map(|line| match line.find(" (") {
         Some(at) if line.starts_with("sweep ") => line[..at].to_owned(),
         _ => line.to_owned(),
@@ -27,7 +30,15 @@ async fn cc_008_one_red_recipe_and_one_broken_remote_stop_nothing() {
     world.lose("far");
     let work = Script::new(&[("broken", "red"), ("stormy", "unjudged")]);
     let outcome = world.sweep(&work).await;
-    insta::assert_snapshot!(table(&outcome, &world), @"");
+    insta::assert_snapshot!(table(&outcome, &world), @r"
+    recipe  release  verdict     cold        promotion     level  time   run       evidence
+    broken  1.0.0+1  RED         red         not wanted    5      0m00s  00c0ffee  install: no `app` [recipe]
+    stormy  1.0.0+1  NOT JUDGED  not judged  not wanted    5      0m00s  00c0ffee  install: it did not answer [platform]
+    far              skipped                                                       unreachable: there is nothing at `…/repositories/far`
+    good    1.0.0+1  GREEN       green       not wanted    5      0m00s  00c0ffee  never judged before
+    kept    1.0.0+1  GREEN       green       promoted, g1  6      0m00s  00c0ffee  never judged before
+    sweep <id>: red: 1 recipe is red, 1 recipe is unreachable, 1 recipe could not be judged
+    ");
     assert_eq!(outcome.exit(), Exit::RecipeFailed);
     assert_eq!(
         work.done(),
@@ -50,7 +61,15 @@ async fn a_second_sweep_with_nothing_new_says_so_and_is_green() {
     let outcome = world.sweep(&again).await;
     assert!(again.done().is_empty());
     assert_eq!(outcome.exit(), Exit::Passed);
-    insta::assert_snapshot!(table(&outcome, &world), @"");
+    insta::assert_snapshot!(table(&outcome, &world), @r"
+    Changed since <before>:
+      nothing
+
+    recipe  release  verdict  cold  promotion  level  time  run       evidence
+    good    1.0.0+1  skipped                   5            00c0ffee  no-new-release: 1.0.0+1 is the newest; stands GREEN at 1.0.0+1 by simmer 0.1.0
+    kept    1.0.0+1  skipped                   6            00c0ffee  no-new-release: 1.0.0+1 is the newest; stands GREEN at 1.0.0+1 by simmer 0.1.0
+    sweep <id>: green, nothing new
+    ");
     let mut forced = Script::new(&[]);
     forced.force = true;
     world.sweep(&forced).await;
@@ -66,7 +85,15 @@ async fn a_newer_release_is_run_and_carried_onto_the_canonical() {
     let work = Script::new(&[]);
     let outcome = world.sweep(&work).await;
     assert_eq!(work.done(), ["judge kept 1.1.0+2", "promote kept 1.1.0+2"]);
-    insta::assert_snapshot!(table(&outcome, &world), @"");
+    insta::assert_snapshot!(table(&outcome, &world), @r"
+    Changed since <before>:
+      kept: green at 1.1.0+2, after 1.0.0+1
+
+    recipe  release  verdict  cold   promotion     level  time   run       evidence
+    kept    1.1.0+2  GREEN    green  promoted, g1  6      0m00s  00c0ffee  new release, after 1.0.0+1
+    good    1.0.0+1  skipped                       5             00c0ffee  no-new-release: 1.0.0+1 is the newest; stands GREEN at 1.0.0+1 by simmer 0.1.0
+    sweep <id>: green
+    ");
 }
 
 #[tokio::test]
@@ -90,7 +117,12 @@ async fn cc_106_green_cold_and_red_on_retained_data_is_a_verdict_of_its_own() {
     world.enrol("shut", "canonical = true\n");
     let outcome = world.sweep(&Script::new(&[("hurt", "lost"), ("shut", "refused")])).await;
     assert_eq!(outcome.exit(), Exit::RecipeFailed);
-    insta::assert_snapshot!(table(&outcome, &world), @"");
+    insta::assert_snapshot!(table(&outcome, &world), @r"
+    recipe  release  verdict                   cold   promotion  level  time   run       evidence
+    hurt    1.0.0+1  GREEN-BUT-PROMOTE-FAILED  green  failed     5      0m00s  00c0ffee  advance: data in volume `data` did not survive: it is gone [recipe]
+    shut    1.0.0+1  GREEN-BUT-PROMOTE-FAILED  green  refused    5      0m00s  00c0ffee  advance: the canonical is open [platform]
+    sweep <id>: red: 2 recipes are green, and their promotions failed
+    ");
     // A promotion that did not happen for a reason of ours says nothing against the recipe, and is no green either.
     let outcome = world.sweep(&Script::new(&[("shut", "refused")])).await;
     assert_eq!(outcome.exit(), Exit::NotJudged);
