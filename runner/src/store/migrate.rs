@@ -125,7 +125,10 @@ mod tests {
             .iter()
             .map(|one| format!("{} {} {}", one.number, one.name, &one.checksum()[..16]))
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        1 base 51aadb96b1644223
+        2 going back d6558743ede6791a
+        ");
         assert!(MIGRATIONS.iter().zip(1..).all(|(one, number)| one.number == number));
     }
 }

@@ -5,5 +5,6 @@ mod command_line;
 mod engines;
 mod exam;
 mod overlay;
+mod store;
 mod sweep;
 mod why;
