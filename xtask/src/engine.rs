@@ -69,6 +69,11 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
     if can && find("restic").is_none() {
         missing.push("restic");
     }
+    // The store's tests start a server of their own with Debian's programs, which are not on the path.
+    let servers = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    if can && !servers.map(|version| version.path().join("bin/postgres")).any(|server| server.exists()) {
+        missing.push("postgresql");
+    }
     // Elsewhere the base images are pulled, and the build says so if that fails.
     if can && find("mmdebstrap").is_none() {
         missing.push("mmdebstrap");
