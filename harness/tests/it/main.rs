@@ -4,6 +4,7 @@
 mod backup;
 mod edge;
 mod engine;
+mod fake_swarm;
 mod generation;
 mod probe;
 mod servers;

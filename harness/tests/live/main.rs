@@ -5,3 +5,4 @@
 mod backup;
 mod engine;
 mod generation;
+mod recordings;
