@@ -111,7 +111,7 @@ pub(super) async fn law_4_a_commit_is_read_back_as_it_was_written(place: &Place)
     // As another process sees it.
     let other = place.open().await;
     assert_eq!(other.canonical(&gitea).await.unwrap(), Some(first.clone()));
-    assert_eq!(other.canonicals().await.unwrap(), [first.clone()]);
+    assert_eq!(other.canonicals().await.unwrap(), std::slice::from_ref(&first));
     let generation = other.all_generations().await.unwrap().remove(0);
     assert_eq!(generation.standing, Standing::Committed);
     assert_eq!(generation.volumes, volumes(1));

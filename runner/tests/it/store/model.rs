@@ -88,7 +88,16 @@ fn sensible(change: Change, state: &State) -> Change {
             let newest = state.numbers.get(&recipe).map_or(1, |highest| highest.0);
             Change::RolledBack { recipe, to: Generation(1 + to.0 % newest), at, by }
         }
-        other => other,
+        other @ (Change::RunEnded { .. }
+        | Change::Promised { .. }
+        | Change::Dropped { .. }
+        | Change::Retired { .. }
+        | Change::CanonicalDropped { .. }
+        | Change::Journaled { .. }
+        | Change::JournalDone { .. }
+        | Change::Held { .. }
+        | Change::HoldReleased { .. }
+        | Change::SweepEnded { .. }) => other,
     }
 }
 
