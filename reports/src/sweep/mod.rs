@@ -186,7 +186,7 @@ impl SweepView {
         if reasons.is_empty() {
             verdict.word().to_owned()
         } else {
-            format!("{}: {}", verdict.word(), reasons.join(", "))
+            format!("{}: {}", verdict.word(), reasons.join("; "))
         }
     }
 

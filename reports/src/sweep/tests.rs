@@ -162,7 +162,7 @@ fn the_table_tells_change_first_then_the_urgent_rows() {
     calm       1.0.0+1  skipped                                        5             0badcafe  no-new-release: 1.0.0+1 is the newest; stands GREEN at 1.0.0+1 by simmer 0.1.0
     out                 skipped                                                                de-enrolled: unmaintained
     1 recipe not asked for
-    sweep 20261121T040000Z-beef: red: 1 recipe is red, 1 recipe is green, and its promotion failed, 1 recipe is left out and red from before, 1 recipe is unreachable (6m40s)
+    sweep 20261121T040000Z-beef: red: 1 recipe is red; 1 recipe is green, and its promotion failed; 1 recipe is left out and red from before; 1 recipe is unreachable (6m40s)
     ");
 }
 
@@ -189,7 +189,7 @@ fn the_plan_tells_what_would_be_run_and_for_how_long() {
 #[test]
 fn markdown_holds_text_from_strangers_in_code_only() {
     insta::assert_snapshot!(sweep_markdown(&whole()), @r"
-    ### ✗ sweep `20261121T040000Z-beef`: red: 1 recipe is red, 1 recipe is green, and its promotion failed, 1 recipe is left out and red from before, 1 recipe is unreachable
+    ### ✗ sweep `20261121T040000Z-beef`: red: 1 recipe is red; 1 recipe is green, and its promotion failed; 1 recipe is left out and red from before; 1 recipe is unreachable
 
     **Changed since 20261120T040000Z-feed**
 

@@ -74,7 +74,7 @@ async fn ctrl_c_ends_the_recipe_at_hand_and_the_next_sweep_goes_on_with_it() {
     assert_eq!(outcome.exit(), Exit::NotJudged);
     assert_eq!(
         outcome.view.headline(),
-        "not judged: interrupted, 1 recipe could not be judged, the sweep did not come to 1 recipe"
+        "not judged: interrupted; 1 recipe could not be judged; the sweep did not come to 1 recipe"
     );
     let again = Script::new(&[]);
     let outcome = world.sweep(&again).await;

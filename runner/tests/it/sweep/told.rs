@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use chrono::Utc;
+use domain::RecipeName;
+use domain::sweep::Hold;
 use runner::exit::Exit;
-use runner::sweep::{Manner, take_lease};
+use runner::sweep::{Manner, carry_out, look_ahead, take_lease};
 
 use super::world::{Script, World};
 
@@ -37,7 +39,7 @@ async fn cc_008_one_red_recipe_and_one_broken_remote_stop_nothing() {
     far              skipped                                                       unreachable: there is nothing at `…/repositories/far`
     good    1.0.0+1  GREEN       green       not wanted    5      0m00s  00c0ffee  never judged before
     kept    1.0.0+1  GREEN       green       promoted, g1  6      0m00s  00c0ffee  never judged before
-    sweep <id>: red: 1 recipe is red, 1 recipe is unreachable, 1 recipe could not be judged
+    sweep <id>: red: 1 recipe is red; 1 recipe is unreachable; 1 recipe could not be judged
     ");
     assert_eq!(outcome.exit(), Exit::RecipeFailed);
     assert_eq!(
@@ -198,4 +200,19 @@ async fn a_report_that_is_rendered_again_from_the_log_has_the_same_bytes() {
     assert_eq!(reports::sweep_page(&view), read("sweep.html"));
     assert_eq!(reports::sweep_json(&view), read("sweep.json"));
     assert_eq!(reports::sweep_markdown(&view), read("sweep.md"));
+}
+
+#[tokio::test]
+async fn what_somebody_holds_is_left_out_with_the_reason_also_by_force() {
+    let world = World::of(&["good", "held"]);
+    let mut work = Script::new(&[]);
+    work.force = true;
+    let (instance, manner) = (world.instance(), work.manner());
+    let hold = Hold { reason: "quarantine by ops: in repair".into(), until: None };
+    let holds = vec![(RecipeName::parse("held").unwrap(), hold)];
+    let prospect = look_ahead(&instance, &manner, holds, Utc::now()).await.unwrap();
+    let outcome = carry_out(&instance, prospect, &manner, &work, &|_| {}).await.unwrap();
+    assert_eq!(work.done(), ["judge good 1.0.0+1"]);
+    let table = reports::sweep_table(&outcome.view);
+    assert!(table.contains("held: quarantine by ops: in repair"), "{table}");
 }
