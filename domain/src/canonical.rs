@@ -9,9 +9,7 @@ use crate::data::Counts;
 use crate::{RecipeName, RunId};
 
 /// The number of a generation; 1 is the first of its recipe. Never used twice, also after a failed advance.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u32);
 

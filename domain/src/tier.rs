@@ -19,15 +19,8 @@ pub enum Tier {
 
 impl Tier {
     /// All tiers, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Lint,
-        Self::Install,
-        Self::Upgrade,
-        Self::Backup,
-        Self::Restore,
-        Self::Custom,
-        Self::Advance,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Lint, Self::Install, Self::Upgrade, Self::Backup, Self::Restore, Self::Custom, Self::Advance];
 
     /// The tiers of a cold run, in order.
     pub const COLD: [Self; 6] =

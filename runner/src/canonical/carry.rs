@@ -10,6 +10,7 @@ use domain::canonical::{Fingerprint, Planted, Step};
 use domain::event::Whose;
 use domain::names::Side;
 use domain::plan::{Earlier, advance_plan};
+use domain::reconcile::Severity;
 use domain::verdict::Depth;
 use domain::{Canonical, Cause, Domain, Generation, RecipeName, RunId, StackName, Tier, Verdict, What};
 use harness::engine::{Broom, Chain, Keep, STACK_LABEL, Scope};
@@ -17,6 +18,8 @@ use harness::generation::{self, How};
 
 use super::promote::{PromotionEnd, Way, depth};
 use super::{COPY_LIMIT, DROP_LIMIT, GENERATIONS_KEPT, PRINT_LIMIT, secrets};
+use crate::lease::Leases;
+use crate::reconcile::{Done, Mode, Order, ReconcileError, reconcile};
 use crate::run::{
     Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd, Yield,
     brought, build, labels, left_names, millis, run_side,
@@ -25,8 +28,8 @@ use crate::store::{JournalEntry, RunRecord, Store, StoreError, Work};
 
 /// Longest time for a word with the registry; the store's own limits end first.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(60);
-/// Longest time for taking down what was left deployed.
-const UNDEPLOY_LIMIT: Duration = Duration::from_secs(300);
+/// Longest time for comparing and repairing: a stack that was left deployed is taken down with grace.
+const RECONCILE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Everything that the steps need.
 pub(super) struct Carry<'a> {
@@ -126,7 +129,7 @@ impl Candidate<'_> {
     async fn prove_all(&mut self) -> Result<Proven, Cause> {
         let Carry { common, shared, store, from, .. } = *self.with;
         let Common { instance, facts, prepared, .. } = common;
-        self.step(Step::Reconcile, UNDEPLOY_LIMIT, self.take_down_what_was_left()).await?;
+        self.step(Step::Reconcile, RECONCILE_LIMIT, self.reconcile()).await?;
 
         let ownership = self.ownership();
         let ground = Ground {
@@ -202,21 +205,31 @@ impl Candidate<'_> {
         Ok(Proven { depth, brought, fingerprint })
     }
 
-    /// Idle on paper and running in fact (CC-111, CC-112, CC-186): what is ours is taken down with grace, and its volumes
-    /// and secrets stay.
-    async fn take_down_what_was_left(&self) -> Result<((), String), Cause> {
-        let removed = self.undeploy(Broom::WithGrace).await?;
-        let detail = match removed {
-            0 => "idle, as the registry says".to_owned(),
-            n => format!("{n} objects of a deployed stack were taken down"),
+    /// Nothing is built on a registry that says something else than Docker (law 2): idle on paper and running in fact,
+    /// garbage of a killed promotion and the like are repaired first (CC-111, CC-112, CC-186).
+    async fn reconcile(&self) -> Result<((), String), Cause> {
+        let Common { instance, .. } = self.with.common;
+        let order = Order { only: Some(self.recipe.clone()), mode: Mode::Repair, me: Some(self.run.clone()) };
+        let leases = Leases::of(&instance.settings.state);
+        let done = reconcile(&self.with.shared.engine, self.with.store, &leases, instance, &order).await;
+        let done = done.map_err(|error| match &error {
+            ReconcileError::Engine(error) => error.cause(),
+            ReconcileError::Store(error) => registry(error),
+            ReconcileError::Lease(_) | ReconcileError::Instance(_) | ReconcileError::Random => node(&error),
+        })?;
+        let stops = |one: &&Done| one.is_left() && one.difference.severity == Severity::Stops;
+        if let Some(Done { difference, .. }) = done.iter().find(stops) {
+            let (says, repair) = (&difference.says, &difference.repair);
+            return Err(Cause::Registry { says: format!("{says}; {repair}") });
+        }
+        for Done { difference, .. } in &done {
+            self.with.shared.log.tell(What::Warned { says: format!("reconciled: {}", difference.says) });
+        }
+        let detail = match done.len() {
+            0 => "the registry and Docker agree".to_owned(),
+            n => format!("{n} differences"),
         };
         Ok(((), detail))
-    }
-
-    async fn undeploy(&self, how: Broom) -> Result<usize, Cause> {
-        let cleared =
-            self.with.shared.engine.clear(&self.scope(), how, Keep::VolumesAndSecrets, UNDEPLOY_LIMIT).await;
-        cleared.map(|cleared| cleared.removed).map_err(|left| Cause::Engine { says: left.to_string() })
     }
 
     /// The canonical's stack, as far as it is ours.

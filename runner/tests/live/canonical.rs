@@ -79,3 +79,80 @@ fn releases(ground: &Ground) -> Vec<String> {
         std::process::Command::new("git").args(["-C", source, "tag", "--sort=version:refname"]).output();
     String::from_utf8(tags.unwrap().stdout).unwrap().lines().map(str::to_owned).collect()
 }
+
+/// Verdaccio 5.10 leaves a secret of 64 characters in its volume, and 6.10 takes 32 only: fresh volumes never show it.
+#[test]
+fn cc_105_cc_106_cc_109_cc_113_what_is_green_cold_and_red_on_retained_data_leaves_the_canonical_whole() {
+    let ground = ground("verdaccio");
+    let _given = Given(&ground, "verdaccio");
+    let (old, new) = ("1.0.0+5.10.0", "2.1.0+6.10.4");
+    let born = carried(&ground, "verdaccio", old);
+
+    let cold = ground.simmer(&["run", "verdaccio", "--ref", new, "--quiet"]);
+    assert_eq!(cold.exit, 0, "green cold: {}{}", cold.stdout, cold.stderr);
+    let red = ground.simmer(&["promote", "verdaccio", "--ref", new]);
+    assert_eq!(red.exit, 1, "{}{}", red.stdout, red.stderr);
+    assert!(red.stdout.contains("not promoted: verdaccio 2.1.0+6.10.4 failed: `app` left"), "{}", red.stdout);
+    assert!(red.stderr.contains("Invalid storage secret key length"), "{}", red.stderr);
+
+    let shown = ground.simmer(&["canonical", "show", "verdaccio", "--json"]).outcome();
+    assert_eq!(shown["canonical"], born["canonical"], "the record says what it said");
+    let standings: Vec<_> =
+        shown["generations"].as_array().unwrap().iter().map(|g| g["standing"].clone()).collect();
+    assert_eq!(standings, ["committed", "dropped"]);
+    assert_eq!(volumes(&ground, "g1"), volumes(&ground, ""), "of the candidate nothing is left");
+
+    let why = ground.simmer(&["why", "last"]);
+    assert!(why.stdout.contains("the data that aged"), "{}", why.stdout);
+    let proven = ground.simmer(&["promote", "verdaccio", "--ref", old, "--dry"]);
+    assert_eq!(proven.exit, 0, "the old release starts on the old data: {}", proven.stderr);
+}
+
+/// Names of the instance's volumes whose name ends so.
+fn volumes(ground: &Ground, end: &str) -> Vec<String> {
+    let id = std::fs::read_to_string(ground.path().join("state/instance-id")).unwrap();
+    let label = format!("label=simmer.instance={}", id.trim());
+    let mut list = std::process::Command::new("docker");
+    let found = list.args(["volume", "ls", "--quiet", "--filter", &label]).output().unwrap();
+    let names = String::from_utf8(found.stdout).unwrap();
+    names.lines().filter(|name| name.ends_with(end)).map(str::to_owned).collect()
+}
+
+/// Killed while the candidate is deployed: what it left is named, removed, and the next promotion goes through.
+#[test]
+fn cc_111_cc_151_what_a_killed_promotion_left_is_repaired_and_the_record_stands() {
+    let ground = ground("radicale");
+    let _given = Given(&ground, "radicale");
+    let releases = releases(&ground);
+    let born = carried(&ground, "radicale", &releases[0]);
+    let idle = ground.simmer(&["reconcile", "--dry-run", "--json"]);
+    assert_eq!(idle.exit, 0, "{}{}", idle.stdout, idle.stderr);
+    assert_eq!(
+        idle.outcome().as_array().map(Vec::len),
+        Some(0),
+        "at rest both say the same: {}",
+        idle.stdout
+    );
+
+    let cold = ground.simmer(&["run", "radicale", "--ref", &releases[1], "--quiet"]);
+    assert_eq!(cold.exit, 0, "{}{}", cold.stdout, cold.stderr);
+    let mut killed = ground.until(&["promote", "radicale", "--ref", &releases[1]], "  C  read markers");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(volumes(&ground, "g2").len(), volumes(&ground, "g1").len(), "the candidate is there");
+
+    let found = ground.simmer(&["reconcile", "--dry-run"]);
+    assert!(found.stdout.contains("radicale"), "{}{}", found.stdout, found.stderr);
+    let repaired = ground.simmer(&["reconcile"]);
+    assert_eq!(repaired.exit, 0, "{}{}", repaired.stdout, repaired.stderr);
+    assert_eq!(volumes(&ground, "g2"), Vec::<String>::new(), "{}{}", repaired.stdout, repaired.stderr);
+    let shown = ground.simmer(&["canonical", "show", "radicale", "--json"]).outcome();
+    assert_eq!(shown["canonical"], born["canonical"]);
+    let again = ground.simmer(&["reconcile", "--json"]);
+    assert_eq!(again.outcome().as_array().map(Vec::len), Some(0), "{}", again.stdout);
+
+    let promoted = ground.simmer(&["promote", "radicale", "--ref", &releases[1]]);
+    assert_eq!(promoted.exit, 0, "{}{}", promoted.stdout, promoted.stderr);
+    let checked = ground.simmer(&["db", "check"]);
+    assert_eq!(checked.exit, 0, "{}{}", checked.stdout, checked.stderr);
+}
