@@ -2,8 +2,8 @@
 //! `cargo run -p simmer-reports --example gallery -- FOLDER [--shots]`.
 //!
 //! With `--shots`, a Chromium takes a picture of each page, light and dark, on a desk and on a phone, into
-//! `FOLDER/shots`; it is looked for as `CHROMIUM`, else under its usual names. A page that is wider than a phone's
-//! screen ends the example with an error.
+//! `FOLDER/shots`; it is looked for as `CHROMIUM`, else under its usual names. No Chromium, or a page that is wider than
+//! a phone's screen, ends the example with an error.
 
 #![expect(clippy::unwrap_used, reason = "an example stops where it stands")]
 #![allow(dead_code, reason = "the samples are shared with the tests, which use more of them")]
@@ -20,13 +20,7 @@ fn main() {
     write_gallery(&folder);
     if args.any(|arg| arg == "--shots") {
         let folder = folder.canonicalize().unwrap();
-        match chromium() {
-            Some(program) => shots(&program, &folder),
-            None => {
-                std::fs::write(folder.join("no-shots.txt"), "there is no Chromium on this machine\n")
-                    .unwrap();
-            }
-        }
+        shots(&chromium().expect("a Chromium, to take pictures with"), &folder);
     }
 }
 

@@ -81,19 +81,9 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
     if missing.is_empty() {
         return Ok(Outcome::Already("nothing is missing".into()));
     }
-    let list = missing.join(" ");
     let client = find("docker");
-    record.note(|made| made.packages.extend(missing.iter().map(|&name| name.to_owned())))?;
-    let apt = |args: &[&str]| {
-        Call::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").within(INSTALL_LIMIT)
-    };
-    let get =
-        || apt(&["-qy", "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends"]).args(&missing).run();
-    // A fresh machine has no package lists; one that has them needs no new ones.
-    if get().is_err() {
-        apt(&["-q", "update"]).run()?;
-        get()?;
-    }
+    packages(record, &missing)?;
+    let list = missing.join(" ");
     match (client, find("docker")) {
         (Some(before), Some(now)) if before != now => bail!(
             "`docker` was `{}` and is `{}` since `{list}` was installed: put the first one's folder first in PATH",
@@ -102,6 +92,34 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
         ),
         _ => Ok(Outcome::Done(format!("installed {list}"))),
     }
+}
+
+/// Makes sure of a browser, which takes the pictures of the report's pages.
+pub(crate) fn browser(record: &mut Record) -> Result<()> {
+    let known = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    if std::env::var_os("CHROMIUM").is_some() || known.into_iter().any(|name| find(name).is_some()) {
+        return Ok(());
+    }
+    if find("apt-get").is_none() || !root()? {
+        bail!("there is no Chromium to take pictures with: install one, or name it as CHROMIUM");
+    }
+    packages(record, &["chromium"])
+}
+
+/// Installs Debian packages, and writes down that it was us, before it is so.
+fn packages(record: &mut Record, missing: &[&str]) -> Result<()> {
+    record.note(|made| made.packages.extend(missing.iter().map(|&name| name.to_owned())))?;
+    let apt = |args: &[&str]| {
+        Call::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").within(INSTALL_LIMIT)
+    };
+    let get =
+        || apt(&["-qy", "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends"]).args(missing).run();
+    // A fresh machine has no package lists; one that has them needs no new ones.
+    if get().is_err() {
+        apt(&["-q", "update"]).run()?;
+        get()?;
+    }
+    Ok(())
 }
 
 /// Starts `dockerd` unless one answers.

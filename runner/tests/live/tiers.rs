@@ -64,8 +64,8 @@ fn a_backup_is_made_while_the_app_is_written_to_and_what_was_there_before_comes_
     for name in ["backup", "restore"] {
         assert_eq!(tier(&outcome, name)["depth"], "asserted", "{}", ran.stderr);
     }
-    let told = ran.stderr.lines().find(|line| line.contains("writes beside it")).unwrap_or_default();
-    assert!(!told.is_empty() && !told.contains(" 0 writes"), "{}", ran.stderr);
+    let told = ran.stderr.lines().find(|line| line.contains(" written beside it")).unwrap_or_default();
+    assert!(!told.is_empty() && !told.contains(" 0 written"), "{}", ran.stderr);
     ground.assert_nothing_left();
 }
 
