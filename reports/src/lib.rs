@@ -35,8 +35,8 @@ pub use side::{
     StageEnd, StageView, TestView,
 };
 pub use sweep::{
-    SWEEP_FORMAT, SweepEnd, SweepRow, SweepStart, SweepView, plan_table, read_sweep, sweep_json, sweep_markdown,
-    sweep_page, sweep_table,
+    SWEEP_FORMAT, SweepEnd, SweepRow, SweepStart, SweepView, plan_table, read_sweep, sweep_json,
+    sweep_markdown, sweep_page, sweep_table,
 };
 pub use table::{summary, table};
 pub use tally::Tally;
