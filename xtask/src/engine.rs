@@ -69,11 +69,6 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
     if can && find("restic").is_none() {
         missing.push("restic");
     }
-    // The store's tests start a server of their own with Debian's programs, which are not on the path.
-    let servers = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    if can && !servers.map(|version| version.path().join("bin/postgres")).any(|server| server.exists()) {
-        missing.push("postgresql");
-    }
     // Elsewhere the base images are pulled, and the build says so if that fails.
     if can && find("mmdebstrap").is_none() {
         missing.push("mmdebstrap");
@@ -94,6 +89,19 @@ pub(crate) fn install(record: &mut Record) -> Result<Outcome> {
     }
 }
 
+/// Makes sure of PostgreSQL's server, of which the store's tests start one of their own: Debian keeps its programs off the
+/// path.
+pub(crate) fn database(record: &mut Record) -> Result<()> {
+    let servers = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    if servers.map(|version| version.path().join("bin/postgres")).any(|server| server.exists()) {
+        return Ok(());
+    }
+    if find("apt-get").is_none() || !root()? {
+        bail!("there is no PostgreSQL server for the store's tests: install the package `postgresql`");
+    }
+    packages(record, &["postgresql"])
+}
+
 /// Makes sure of a browser, which takes the pictures of the report's pages.
 pub(crate) fn browser(record: &mut Record) -> Result<()> {
     let known = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -110,7 +118,12 @@ pub(crate) fn browser(record: &mut Record) -> Result<()> {
 fn packages(record: &mut Record, missing: &[&str]) -> Result<()> {
     record.note(|made| made.packages.extend(missing.iter().map(|&name| name.to_owned())))?;
     let apt = |args: &[&str]| {
-        Call::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").within(INSTALL_LIMIT)
+        let mut apt = Call::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        if missing.contains(&"postgresql") {
+            // Its package would start a server of its own, which nobody asked for.
+            apt = apt.env("RUNLEVEL", "1");
+        }
+        apt.within(INSTALL_LIMIT)
     };
     let get =
         || apt(&["-qy", "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends"]).args(missing).run();

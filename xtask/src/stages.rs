@@ -66,6 +66,7 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
         tool(&tools, "cargo-nextest", "^0.9.100")?;
         tool(&tools, "cargo-deny", "^0.20")?;
         pytest(&tools)?;
+        engine::database(&mut Record::open(&places.state())?)?;
         Ok(Tally::default())
     });
     if depth == Depth::Full {
