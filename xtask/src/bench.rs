@@ -10,7 +10,7 @@ use crate::progress::{say, seconds};
 use crate::up::{self, Reach};
 
 /// What cargo is called with for each.
-const BENCHES: [(&str, &[&str]); 3] = [
+const BENCHES: [(&str, &[&str]); 4] = [
     (
         "500 compose files against one `docker stack config` process each",
         &["run", "--quiet", "--release", "--package", "simmer-compose", "--example", "speed"],
@@ -22,6 +22,10 @@ const BENCHES: [(&str, &[&str]); 3] = [
     (
         "backup and restore of 500 MB against the restic command line",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "backup"],
+    ),
+    (
+        "copying a generation of 1 GB against `cp -a --reflink=auto`",
+        &["bench", "--quiet", "--package", "simmer-harness", "--bench", "copy"],
     ),
 ];
 

@@ -21,8 +21,9 @@ use crate::{second, up};
 const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// What `live` means to nextest: the tests in binaries of that name, one at a time.
 const LIVE: [&str; 6] = ["nextest", "run", "--workspace", "--profile", "live", "--no-fail-fast"];
-/// Left out on the second engine: recipes that lose data, or do not do their job, do so on any.
-const FIRST_ENGINE_ONLY: &str = "not test(/^shelf_data::/)";
+/// Left out on the second engine: recipes that lose data, or do not do their job, do so on any; and a canonical's volumes
+/// are copied on this machine's disk, whatever engine made them.
+const FIRST_ENGINE_ONLY: &str = "not test(/^(shelf_data|canonical)::/)";
 /// Tells the live tests which engine they meet.
 const LIVE_ENGINE: &str = "SIMMER_LIVE_ENGINE";
 
@@ -70,7 +71,7 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
         Ok(Tally::default())
     });
     if depth == Depth::Full {
-        run("set-up", &|| up::up(places, Reach::Fast).map(|()| Tally::default()));
+        run("set-up", &|| up::up(places, Reach::Tests).map(|()| Tally::default()));
     }
     run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), Runner::None, &tools));
     run("clippy", &|| {

@@ -23,6 +23,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) enum Reach {
     /// The fast ones.
     Fast,
+    /// The fast ones, and what tests need beside them.
+    Tests,
     /// The fast ones; the heavy ones behind them, by a process that goes on when this one has ended.
     Behind,
     /// The fast ones, then the heavy ones.
@@ -43,6 +45,7 @@ pub(crate) fn up(places: &Places, reach: Reach) -> Result<()> {
     images(places, &mut record, &progress, fast)?;
     match reach {
         Reach::Fast => {}
+        Reach::Tests => images(places, &mut record, &progress, tested)?,
         Reach::Behind => progress.step("heavy images", || behind(places, &mut record))?,
         Reach::All => images(places, &mut record, &progress, heavy)?,
     }
@@ -53,12 +56,19 @@ pub(crate) fn up(places: &Places, reach: Reach) -> Result<()> {
 fn fast(image: &Image) -> bool {
     match image.group {
         Group::Live | Group::Fast => true,
-        Group::Heavy | Group::OnDemand => false,
+        Group::Tested | Group::Heavy | Group::OnDemand => false,
     }
 }
 
+fn tested(image: &Image) -> bool {
+    image.group == Group::Tested
+}
+
 fn heavy(image: &Image) -> bool {
-    image.group == Group::Heavy
+    match image.group {
+        Group::Tested | Group::Heavy => true,
+        Group::Live | Group::Fast | Group::OnDemand => false,
+    }
 }
 
 /// Builds the images that `wanted` picks, and what they stand on.

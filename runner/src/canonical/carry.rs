@@ -22,7 +22,7 @@ use crate::lease::Leases;
 use crate::reconcile::{Done, Mode, Order, ReconcileError, reconcile};
 use crate::run::{
     Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd, Yield,
-    brought, build, labels, left_names, millis, run_side,
+    brought, build, images, labels, left_names, millis, run_side,
 };
 use crate::store::{JournalEntry, RunRecord, Store, StoreError, Work};
 
@@ -130,6 +130,7 @@ impl Candidate<'_> {
         let Carry { common, shared, store, from, .. } = *self.with;
         let Common { instance, facts, prepared, .. } = common;
         self.step(Step::Reconcile, RECONCILE_LIMIT, self.reconcile()).await?;
+        images::build(shared).await?;
 
         let ownership = self.ownership();
         let ground = Ground {

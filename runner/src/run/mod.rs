@@ -10,7 +10,7 @@ mod check;
 mod data;
 mod edge;
 mod exams;
-mod images;
+pub(crate) mod images;
 mod judge;
 mod keep;
 pub mod labels;

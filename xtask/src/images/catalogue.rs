@@ -24,6 +24,8 @@ pub(crate) enum Group {
     Live,
     /// By every `up`: the samples of demo and live tests.
     Fast,
+    /// Behind the fast ones, and by the tests, which need them: `up` alone is not to wait for them.
+    Tested,
     /// Behind the fast ones.
     Heavy,
     /// Only when it is asked for, or when another image stands on it.
