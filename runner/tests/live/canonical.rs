@@ -14,8 +14,11 @@ impl Drop for Given<'_> {
     }
 }
 
-fn ground(recipe: &str) -> Ground {
+/// An instance under a domain of its own: a canonical's name is the same in every instance that shares one, and a second
+/// one is refused, as it should be.
+fn ground(recipe: &str, domain: &str) -> Ground {
     let ground = Ground::with("samples", recipe, "");
+    ground.write("simmer.toml", &format!("base_domain = {domain:?}\nstate = \"state\"\n"));
     let file = format!("recipes/{recipe}.toml");
     let text = std::fs::read_to_string(ground.path().join(&file)).unwrap();
     ground.write(&file, &format!("{text}canonical = true\n"));
@@ -34,7 +37,7 @@ fn carried(ground: &Ground, recipe: &str, release: &str) -> serde_json::Value {
 
 #[test]
 fn cc_101_cc_108_cc_110_a_canonical_is_born_and_advances_on_its_own_data() {
-    let ground = ground("radicale");
+    let ground = ground("radicale", "born.test");
     let too_early = ground.simmer(&["promote", "radicale"]);
     assert_eq!(too_early.exit, 2, "{}", too_early.stderr);
     assert!(too_early.stderr.contains("has no green cold run"), "{}", too_early.stderr);
@@ -83,7 +86,7 @@ fn releases(ground: &Ground) -> Vec<String> {
 /// Verdaccio 5.10 leaves a secret of 64 characters in its volume, and 6.10 takes 32 only: fresh volumes never show it.
 #[test]
 fn cc_105_cc_106_cc_109_cc_113_what_is_green_cold_and_red_on_retained_data_leaves_the_canonical_whole() {
-    let ground = ground("verdaccio");
+    let ground = ground("verdaccio", "aged.test");
     let _given = Given(&ground, "verdaccio");
     let (old, new) = ("1.0.0+5.10.0", "2.1.0+6.10.4");
     let born = carried(&ground, "verdaccio", old);
@@ -121,7 +124,7 @@ fn volumes(ground: &Ground, end: &str) -> Vec<String> {
 /// Killed while the candidate is deployed: what it left is named, removed, and the next promotion goes through.
 #[test]
 fn cc_111_cc_151_what_a_killed_promotion_left_is_repaired_and_the_record_stands() {
-    let ground = ground("radicale");
+    let ground = ground("radicale", "killed.test");
     let _given = Given(&ground, "radicale");
     let releases = releases(&ground);
     let born = carried(&ground, "radicale", &releases[0]);
