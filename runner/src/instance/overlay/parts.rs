@@ -252,7 +252,13 @@ pub(super) fn tests(list: Vec<Section<'_>>, ground: Ground<'_>) -> Vec<TestSpec>
 }
 
 fn test(at: Section<'_>, ground: Ground<'_>, names: &mut Names) -> Option<TestSpec> {
-    let name = names.take(&at, "name", "what it shows, for people");
+    let name = match at.first_text("run") {
+        Some(program) if !at.has("name") => {
+            let name = at.text_or("name", program, "a program without a name is called by its file");
+            names.once(&at, "name", name)
+        }
+        Some(_) | None => names.take(&at, "name", "what it shows, for people"),
+    };
     let tiers = [
         ("custom", Tier::Custom),
         ("install", Tier::Install),
@@ -367,6 +373,10 @@ pub(super) struct Names(BTreeSet<String>);
 impl Names {
     pub(super) fn take(&mut self, at: &Section<'_>, key: &'static str, what: &str) -> Option<String> {
         let name = at.needed_text(key, what)?;
+        self.once(at, key, name)
+    }
+
+    fn once(&mut self, at: &Section<'_>, key: &'static str, name: String) -> Option<String> {
         if !self.0.insert(name.clone()) {
             at.wrong(key, format!("there is another one named `{name}`"), "reports tell them apart by name");
         }

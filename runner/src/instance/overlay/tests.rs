@@ -31,6 +31,18 @@ fn says(text: &str) -> String {
     told.replace(&folder.path().display().to_string(), "FOLDER")
 }
 
+#[test]
+fn a_program_that_has_no_name_of_its_own_is_called_by_its_file() {
+    let overlay =
+        good("[[test]]\nrun = \"tests/x.sh\"\n[[test]]\nname = \"again\"\nrun = [\"tests/x.sh\", \"a\"]\n");
+    let names: Vec<_> = overlay.tests.iter().map(|test| test.name.as_str()).collect();
+    assert_eq!(names, ["tests/x.sh", "again"]);
+    let twice = says("[[test]]\nrun = \"tests/x.sh\"\n[[test]]\nrun = \"tests/x.sh\"\n");
+    assert!(twice.contains("there is another one named `tests/x.sh`"), "{twice}");
+    let nameless = says("[[test]]\nexec = { command = \"true\" }\n");
+    assert!(nameless.contains("`test[0].name`: it is missing"), "{nameless}");
+}
+
 /// Every key of the format, once.
 pub(super) const EVERYTHING: &str = r#"
 primary_service = "web"

@@ -77,6 +77,12 @@ impl<'a> Section<'a> {
         self.table.is_some()
     }
 
+    /// Returns the text of a key, or the first of its list. Does not count as reading it.
+    pub(super) fn first_text(&self, key: &str) -> Option<&str> {
+        let value = self.table?.get(key)?.get_ref();
+        value.as_str().or_else(|| value.as_array()?.first()?.get_ref().as_str())
+    }
+
     /// Whether a key is in the table. Does not count as reading it.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|t| t.contains_key(key))
