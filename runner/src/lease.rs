@@ -20,6 +20,13 @@ pub struct Owner {
     pub since: DateTime<Utc>,
 }
 
+impl Owner {
+    /// Returns this very process, at work for a run since now.
+    pub fn here(run: impl Into<String>, recipe: impl Into<String>) -> Self {
+        Self { run: run.into(), recipe: recipe.into(), pid: std::process::id(), since: Utc::now() }
+    }
+}
+
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(

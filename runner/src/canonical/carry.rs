@@ -2,13 +2,10 @@
 //! breaks before it, the candidate is removed and the canonical stands where it stood (laws 3 and 4).
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use domain::canonical::{Fingerprint, Planted, Step};
-use domain::event::Whose;
-use domain::names::Side;
 use domain::plan::{Earlier, advance_plan};
 use domain::reconcile::Severity;
 use domain::verdict::Depth;
@@ -22,9 +19,9 @@ use crate::lease::Leases;
 use crate::reconcile::{Done, Mode, Order, ReconcileError, reconcile};
 use crate::run::{
     Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd, Yield,
-    brought, build, images, labels, left_names, millis, run_side,
+    brought, build, images, labels, left_names, run_side,
 };
-use crate::store::{JournalEntry, RunRecord, Store, StoreError, Work};
+use crate::store::{RunRecord, Store, StoreError};
 
 /// Longest time for a word with the registry; the store's own limits end first.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(60);
@@ -50,10 +47,10 @@ pub(super) struct Carried {
 }
 
 /// A candidate under way.
-struct Candidate<'a> {
-    with: &'a Carry<'a>,
-    recipe: &'a RecipeName,
-    run: &'a RunId,
+pub(super) struct Candidate<'a> {
+    pub(super) with: &'a Carry<'a>,
+    pub(super) recipe: &'a RecipeName,
+    pub(super) run: &'a RunId,
     domain: Domain,
     stack: StackName,
     generation: Generation,
@@ -115,7 +112,9 @@ pub(super) async fn carry(with: &Carry<'_>) -> Carried {
             candidate.retire(&record).await;
             Vec::new()
         }
-        Committed::Unknown => Vec::new(),
+        Committed::Unknown => {
+            vec![format!("candidate {generation}: `simmer reconcile {}` decides about it", candidate.recipe)]
+        }
         Committed::No => candidate.drop_all().await,
     };
     if let Err(error) = with.store.journal_done(candidate.run).await {
@@ -223,8 +222,10 @@ impl Candidate<'_> {
             let (says, repair) = (&difference.says, &difference.repair);
             return Err(Cause::Registry { says: format!("{says}; {repair}") });
         }
-        for Done { difference, .. } in &done {
-            self.with.shared.log.tell(What::Warned { says: format!("reconciled: {}", difference.says) });
+        for one in &done {
+            let (says, repair) = (&one.difference.says, &one.difference.repair);
+            let word = if one.is_left() { "differs" } else { "repaired" };
+            self.with.shared.log.tell(What::Warned { says: format!("{word}: {says}; {repair}") });
         }
         let detail = match done.len() {
             0 => "the registry and Docker agree".to_owned(),
@@ -357,7 +358,9 @@ impl Candidate<'_> {
                 let end = PromotionEnd::Promoted { generation: record.generation, advances: record.advances };
                 (Ok((depth, end)), Committed::Yes(Box::new(record)))
             }
-            (Err(cause), Ok(_)) => (Err(cause), Committed::No),
+            // A write that was given up, or lost its connection, may still arrive: nothing is removed on the word of one
+            // look. The candidate is garbage until reconcile has read the record again.
+            (Err(cause), Ok(_)) => (Err(cause), Committed::Unknown),
             (Ok(()), Ok(read)) => {
                 let stands = read.map_or("nothing".to_owned(), |read| read.release);
                 let says = format!("the record was written and then read as {stands}");
@@ -419,60 +422,6 @@ impl Candidate<'_> {
         shared.log.tell(What::CandidateDropped { generation: self.generation, left: left.clone() });
         left
     }
-
-    /// Takes one step: journaled before it is taken, told with its time, ended by its limit or by Ctrl-C.
-    async fn step<T>(
-        &self,
-        step: Step,
-        limit: Duration,
-        work: impl Future<Output = Result<(T, String), Cause>>,
-    ) -> Result<T, Cause> {
-        self.journal(step).await?;
-        self.told(step);
-        let began = Instant::now();
-        let done = tokio::select! {
-            biased;
-            () = self.with.shared.cancel.asked(), if is_cancelled_by_hand(step) => Err(Cause::Interrupted),
-            done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_elapsed| {
-                Err(Cause::Timeout { limit: step.name().into(), seconds: limit.as_secs() })
-            }),
-        };
-        let (ok, detail) = match &done {
-            Ok((_, detail)) => (true, detail.clone()),
-            Err(cause) => (false, cause.to_string()),
-        };
-        self.ended(step, began, ok, detail);
-        done.map(|(done, _)| done)
-    }
-
-    async fn journal(&self, step: Step) -> Result<(), Cause> {
-        let entry = JournalEntry {
-            recipe: Some(self.recipe.clone()),
-            run: self.run.clone(),
-            kind: Work::Promotion,
-            step: step.name().to_owned(),
-            since: Utc::now(),
-        };
-        self.with.store.journal(&entry).await.map(drop).map_err(|error| registry(&error))
-    }
-
-    fn told(&self, step: Step) {
-        let stage = step.name().to_owned();
-        self.with.shared.log.tell(What::StageStarted { side: Side::C, nth: 0, stage });
-    }
-
-    fn ended(&self, step: Step, began: Instant, ok: bool, detail: String) {
-        self.with.shared.log.tell(What::StageEnded {
-            side: Side::C,
-            nth: 0,
-            stage: step.name().to_owned(),
-            millis: millis(began.elapsed()),
-            whose: Whose::Ours,
-            ok,
-            detail,
-            facts: BTreeMap::from([("tier".to_owned(), Tier::Advance.name().to_owned())]),
-        });
-    }
 }
 
 /// Returns the word for how the bytes of a generation came.
@@ -486,21 +435,7 @@ fn how(all: impl Iterator<Item = How>) -> &'static str {
     }
 }
 
-/// What is a moment's work on the record is not given up in the middle: its outcome would not be known.
-fn is_cancelled_by_hand(step: Step) -> bool {
-    match step {
-        Step::Reconcile
-        | Step::Promise
-        | Step::Copy
-        | Step::Prove
-        | Step::Undeploy
-        | Step::Print
-        | Step::VerifyReturn => true,
-        Step::Commit | Step::ReadBack | Step::Retire | Step::Drop => false,
-    }
-}
-
-fn registry(error: &StoreError) -> Cause {
+pub(super) fn registry(error: &StoreError) -> Cause {
     let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
     Cause::Registry { says: format!("{}{hint}", Chain(error)) }
 }

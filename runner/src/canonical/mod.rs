@@ -1,12 +1,14 @@
 //! Canonicals: a release that was green cold is carried onto data that aged through every release before it (DESIGN 7).
 //!
-//! `promote` finds out whether a release may be carried, and tells its story; `carry` takes the steps.
+//! `promote` finds out whether a release may be carried, and tells its story; `carry` takes the steps,
+//! each as `step` has it.
 
 mod carry;
 mod forget;
 mod promote;
 mod remember;
 mod secrets;
+mod step;
 
 pub use forget::forget;
 pub(crate) use promote::lease_name;

@@ -9,7 +9,7 @@ use chrono::Utc;
 use domain::event::{Context, Event};
 use domain::level::advanced;
 use domain::verdict::Depth;
-use domain::{Canonical, Cause, Generation, RecipeName, RunId, Tier, Verdict, What};
+use domain::{Canonical, Cause, Generation, RecipeName, RunId, Tier, Verdict, Version, What};
 use harness::engine::Engine;
 
 use super::carry::{Carried, Carry, carry};
@@ -90,12 +90,7 @@ pub async fn promote(
     let facts = preflight(instance, engine).await?;
     let id = RunId::from_random(random_bytes()?);
     let leases = Leases::of(&instance.settings.state);
-    let owner = Owner {
-        run: id.to_string(),
-        recipe: wanted.recipe.clone(),
-        pid: std::process::id(),
-        since: Utc::now(),
-    };
+    let owner = Owner::here(id.to_string(), wanted.recipe.clone());
     let held = |error: LeaseError| {
         Trouble::from_error(Exit::NotJudged, format!("could not promote `{}`", wanted.recipe), &error)
             .hint("wait until that has ended, or stop it")
@@ -160,8 +155,8 @@ async fn allowed(store: &Store, prepared: &Prepared, way: Way) -> Result<Allowed
             .hint(format!("take it through all tiers first: `simmer run {recipe} --ref {}`", subject.at)));
     }
     if let (Some(from), Some(release)) = (&from, &prepared.target.release)
-        && let Some(stands) = prepared.releases.releases.iter().find(|r| r.tag == from.release)
-        && stands.version > release.version
+        && let Ok(stands) = Version::parse(&from.release)
+        && stands > release.version
     {
         let says =
             format!("the canonical of `{recipe}` stands on {}, newer than {}", from.release, release.tag);

@@ -215,12 +215,7 @@ async fn drop_it(place: &Place, instance: &Instance, store: &Store, recipe: &str
 /// Says that this process works on the canonical, or who does.
 fn lease(instance: &Instance, recipe: &RecipeName, doing: &str) -> Result<(RunId, Lease), Trouble> {
     let run = RunId::from_random(random_bytes()?);
-    let owner = Owner {
-        run: run.to_string(),
-        recipe: recipe.to_string(),
-        pid: std::process::id(),
-        since: Utc::now(),
-    };
+    let owner = Owner::here(run.to_string(), recipe.to_string());
     let taken = Leases::of(&instance.settings.state).take(&lease_name(recipe), &owner);
     let lease = taken.map_err(|error| {
         Trouble::from_error(Exit::NotJudged, format!("could not {doing} `{recipe}`"), &error)

@@ -32,7 +32,7 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
         cancel: cancel.clone(),
     };
     let state = &instance.settings.state;
-    let lease = (!args.dry_run).then(|| sweep::take_lease(state, Utc::now())).transpose()?;
+    let lease = (!args.dry_run).then(|| sweep::take_lease(state)).transpose()?;
     // Asked before the mirrors, so that nobody waits for them to hear that there is no engine.
     let engine = if args.dry_run { None } else { Some(gc::connect(place, Some(&instance)).await?) };
     let store = db::open(&instance.settings.database).await?;

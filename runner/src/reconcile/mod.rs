@@ -11,7 +11,6 @@ pub use facts::{Asked, RegistryFacts, gather};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Utc;
 use domain::reconcile::{Difference, Repair, reconcile as compare};
 use domain::{RecipeName, RunId};
 use harness::engine::{Engine, EngineError};
@@ -82,12 +81,10 @@ pub async fn reconcile(
         return Ok(room.repair_all(found, &mine, None).await);
     }
     let run = RunId::from_random(random_bytes().map_err(|_| ReconcileError::Random)?);
-    let owner = Owner {
-        run: run.to_string(),
-        recipe: order.only.as_ref().map_or_else(|| "reconcile".to_owned(), ToString::to_string),
-        pid: std::process::id(),
-        since: Utc::now(),
-    };
+    let owner = Owner::here(
+        run.to_string(),
+        order.only.as_ref().map_or_else(|| "reconcile".to_owned(), ToString::to_string),
+    );
     let _alive = leases.take(&format!("run-{run}"), &owner)?;
     let held = room.take_leases(&found, &owner)?;
     mine.extend(held.keys().cloned());

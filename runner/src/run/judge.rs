@@ -72,12 +72,7 @@ pub async fn run(
     let facts = preflight(instance, engine).await?;
     let id = RunId::from_random(random_bytes()?);
     let leases = Leases::of(&instance.settings.state);
-    let owner = Owner {
-        run: id.to_string(),
-        recipe: wanted.recipe.clone(),
-        pid: std::process::id(),
-        since: Utc::now(),
-    };
+    let owner = Owner::here(id.to_string(), wanted.recipe.clone());
     let held = |error: crate::lease::LeaseError| {
         Trouble::from_error(Exit::NotJudged, format!("could not run `{}`", wanted.recipe), &error)
             .hint("wait until that run has ended, or stop it")

@@ -183,8 +183,8 @@ async fn two_jobs_run_two_recipes_at_a_time_and_no_third() {
 async fn a_second_sweep_at_the_same_time_is_told_who_is_at_work() {
     let world = World::of(&["good"]);
     let state = world.instance().settings.state;
-    let _held = take_lease(&state, Utc::now()).unwrap();
-    let refused = take_lease(&state, Utc::now()).unwrap_err();
+    let _held = take_lease(&state).unwrap();
+    let refused = take_lease(&state).unwrap_err();
     assert_eq!(refused.exit, Exit::NotJudged);
     let says = refused.to_string();
     assert!(says.contains("another sweep") && says.contains(&std::process::id().to_string()), "{says}");

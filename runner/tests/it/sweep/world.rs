@@ -74,7 +74,7 @@ impl World {
 
     pub(super) async fn sweep_as(&self, work: &Script, manner: &Manner) -> SweepOutcome {
         let instance = self.instance();
-        let _lease = take_lease(&instance.settings.state, Utc::now()).unwrap();
+        let _lease = take_lease(&instance.settings.state).unwrap();
         let prospect = look_ahead(&instance, manner, Vec::new(), Utc::now()).await.unwrap();
         carry_out(&instance, prospect, manner, work, &|_| {}).await.unwrap()
     }
