@@ -220,6 +220,10 @@ impl Tape {
         self.note("creating a network", "POST", "/networks/create", &[], network.clone()).await;
         self.note("creating it again", "POST", "/networks/create", &[], network).await;
         let path = format!("/networks/{}", self.name("n"));
+        // The swarm gives it its addresses in a moment of its own.
+        let allocated =
+            || async { self.ask("GET", &path, &[], &Value::Null).await.1["IPAM"]["Config"].is_array() };
+        self.until(allocated).await;
         self.get("the network", &path).await;
         self.mine("the networks", "/networks").await;
         for kind in ["secret", "config"] {
@@ -288,6 +292,15 @@ impl Tape {
         self.ask("GET", "/tasks", &[("filters", &self.filter())], &Value::Null).await.1
     }
 
+    /// Writes the tasks down, one that runs first: shapes are compared by the first, and the engine has no order.
+    async fn note_tasks(&mut self, call: &str) {
+        self.mine(call, "/tasks").await;
+        let noted = self.all.last_mut().expect("it was noted a moment ago");
+        if let Value::Array(tasks) = &mut noted.answer {
+            tasks.sort_by_key(|task| task["Status"]["State"] != "running");
+        }
+    }
+
     /// Waits until the newest task runs and no other does.
     async fn until_running(&self) {
         let runs = |tasks: &Value| {
@@ -313,7 +326,7 @@ impl Tape {
         let service = format!("/services/{}", self.name("a"));
         self.get("the service", &service).await;
         self.mine("the services", "/services").await;
-        self.mine("the tasks", "/tasks").await;
+        self.note_tasks("the tasks").await;
         self.mine("the volumes", "/volumes").await;
         let containers = self.mine("node: the containers", "/containers/json").await;
         let container = format!("/containers/{}", text(&containers[0]["Id"]));
@@ -354,12 +367,16 @@ impl Tape {
         };
         self.until(done).await;
         self.get("the service after its update", &service).await;
-        self.mine("the tasks after the update", "/tasks").await;
+        self.note_tasks("the tasks after the update").await;
     }
 
     async fn end(&mut self) {
         let service = format!("/services/{}", self.name("a"));
         self.note("removing the service", "DELETE", &service, &[], Value::Null).await;
+        // Until the swarm has given its tasks up they are in the network's way, by another door.
+        let given_up =
+            || async { items(&self.tasks().await).iter().all(|task| task["DesiredState"] == "remove") };
+        self.until(given_up).await;
         let network = format!("/networks/{}", self.name("n"));
         self.note("removing the network before the last task is down", "DELETE", &network, &[], Value::Null)
             .await;

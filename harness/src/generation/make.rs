@@ -181,13 +181,16 @@ fn volumes_folder(root: &EngineRoot, volume: &str, facts: &VolumeFacts) -> Resul
 }
 
 /// Runs blocking work aside until its limit; then it is stopped, and waited for, so that nothing is written any more
-/// when this returns.
+/// when this returns. Without any time left it is not begun: how far it would get is the scheduler's choice.
 async fn bounded<T: Send + 'static>(
     name: &'static str,
     limit: Duration,
     left: Duration,
     work: impl FnOnce(&Stop) -> T + Send + 'static,
 ) -> Result<T, GenerationError> {
+    if left.is_zero() {
+        return Err(GenerationError::Limit { name, limit });
+    }
     let (ended, has_ended) = oneshot::channel::<()>();
     let work = aside(move |stop| {
         let _ended = ended;
