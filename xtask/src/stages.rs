@@ -58,6 +58,8 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
     let cargo = |args: &[&str]| {
         let mut command = Command::new("cargo");
         command.args(args).current_dir(places.root()).env("INSTA_UPDATE", "no");
+        // An assertion says what and where; fifty lines of the runtime's own below each hide the next one.
+        command.env("RUST_BACKTRACE", "0");
         command
     };
     let mut run = |name, work: &dyn Fn() -> Result<Tally>| stage(&mut stages, name, work);
@@ -142,6 +144,9 @@ fn close(stages: &[Stage]) -> (Verdict, String) {
     for stage in stages {
         for line in &stage.tally.closing {
             say(&format!("{}: {line}", stage.name));
+        }
+        for name in &stage.tally.names {
+            say(&format!("{}: did not pass: {name}", stage.name));
         }
     }
     let passed: u64 = stages.iter().map(|stage| stage.tally.passed).sum();

@@ -18,12 +18,20 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// As the runner wrote them.
     pub(crate) closing: Vec<String>,
+    /// Names of tests that did not pass, in the order in which they ended.
+    pub(crate) names: Vec<String>,
 }
 
 impl Tally {
     /// Reads one line of a runner; most say nothing about counts.
     pub(crate) fn read(&mut self, runner: Runner, line: &str) {
         let line = line.trim();
+        if runner == Runner::Nextest
+            && let Some(name) = unfortunate(line)
+            && !self.names.iter().any(|known| known == name)
+        {
+            self.names.push(name.to_owned());
+        }
         let closes = match runner {
             Runner::Nextest => line.starts_with("Summary [") && line.contains(" run: "),
             Runner::Libtest => line.starts_with("test result: "),
@@ -44,11 +52,22 @@ impl Tally {
 
     /// Adds what another stream told.
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { passed, failed, closing } = other;
+        let Self { passed, failed, closing, names } = other;
         self.passed += passed;
         self.failed += failed;
         self.closing.extend(closing);
+        self.names.extend(names);
     }
+}
+
+/// The test that a line of nextest says has not passed: `FAIL [   0.2s] (7/9) simmer::it room::it_is_so`.
+fn unfortunate(line: &str) -> Option<&str> {
+    let (word, rest) = line.split_once(" [")?;
+    // Whatever word it finds for it: a time-out, a signal.
+    let bad = word.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') && !matches!(word, "PASS" | "SLOW");
+    let name = rest.split_once("] ")?.1.trim_start();
+    let name = if name.starts_with('(') { name.split_once(") ")?.1 } else { name };
+    (bad && name.contains("::")).then_some(name)
 }
 
 /// The number before a word: `2 passed`, `(1 timed out`.
@@ -81,6 +100,23 @@ mod tests {
         );
         assert_eq!(read(Runner::Nextest, CLOSING), (3, 4));
         assert_eq!(read(Runner::Libtest, RESULT), (5, 1));
+    }
+
+    #[test]
+    fn what_did_not_pass_is_named_once() {
+        let mut tally = Tally::default();
+        for line in [
+            "        PASS [   0.051s] (23/28) simmer::it room::good",
+            "        SLOW [> 120.000s] (24/28) simmer::it room::good",
+            "        FAIL [   0.051s] (24/28) simmer::it room::bad",
+            "     TIMEOUT [ 600.051s] (25/28) simmer::live room::late",
+            "     SIGKILL [   0.051s] simmer::it room::shot",
+            "        FAIL [   0.051s] (24/28) simmer::it room::bad",
+            "     Summary [   2.175s] 28 tests run: 25 passed, 3 failed",
+        ] {
+            tally.read(Runner::Nextest, line);
+        }
+        assert_eq!(tally.names, ["simmer::it room::bad", "simmer::live room::late", "simmer::it room::shot"]);
     }
 
     #[test]
