@@ -110,7 +110,7 @@ pub enum Standing {
     Dropped,
 }
 
-/// Steps of a promotion, in order, each journaled under its name before it is taken. After a crash at any of them the
+/// Steps of the work on a canonical, each journaled under its name before it is taken. After a crash at any of them the
 /// old canonical is whole: only `Commit` changes the record, and it comes after all that can fail (law 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,7 +127,7 @@ pub enum Step {
     Undeploy,
     /// Take the candidate's fingerprint.
     Print,
-    /// Where the overlay asks: show that the old release still starts on the old generation's data.
+    /// Where the overlay asks: show that the old release still starts on a copy of the old generation.
     VerifyReturn,
     /// The one transaction.
     Commit,
@@ -135,13 +135,19 @@ pub enum Step {
     ReadBack,
     /// Remove generations that the retention does not keep.
     Retire,
-    /// After a failure: remove the candidate's stack and volumes.
+    /// Remove the candidate's stack and volumes: after a failure, and when a copy is closed that nobody keeps.
     Drop,
+    /// Deploy the committed release on the copy, settle and probe, for a person to look at.
+    StandUp,
+    /// Write down until when the stack is meant to stay deployed. Before it the stack is garbage, after it a person's.
+    Hold,
+    /// Let go of what was held: from here on the stack is garbage again.
+    LetGo,
 }
 
 impl Step {
-    /// All steps: those of success in order, then that of failure.
-    pub const ALL: [Self; 11] = [
+    /// All steps.
+    pub const ALL: [Self; 14] = [
         Self::Reconcile,
         Self::Promise,
         Self::Copy,
@@ -153,7 +159,34 @@ impl Step {
         Self::ReadBack,
         Self::Retire,
         Self::Drop,
+        Self::StandUp,
+        Self::Hold,
+        Self::LetGo,
     ];
+    /// A promotion's, in order: let go of a failed candidate that was kept, the steps of success, those of failure.
+    pub const PROMOTION: [Self; 13] = [
+        Self::LetGo,
+        Self::Reconcile,
+        Self::Promise,
+        Self::Copy,
+        Self::Prove,
+        Self::Undeploy,
+        Self::Print,
+        Self::VerifyReturn,
+        Self::Commit,
+        Self::ReadBack,
+        Self::Retire,
+        Self::Hold,
+        Self::Drop,
+    ];
+    /// Those of opening a canonical for a person, in order; `Drop` where it does not come up.
+    pub const OPEN: [Self; 6] =
+        [Self::Reconcile, Self::Promise, Self::Copy, Self::StandUp, Self::Hold, Self::Drop];
+    /// Those of closing it, in order, where nothing is kept.
+    pub const CLOSE: [Self; 2] = [Self::LetGo, Self::Drop];
+    /// Those of closing it where the copy becomes a generation, in order.
+    pub const KEEP: [Self; 7] =
+        [Self::Prove, Self::Undeploy, Self::Print, Self::Commit, Self::ReadBack, Self::LetGo, Self::Retire];
 
     /// Returns the stable name under which the step is journaled and told.
     pub fn name(self) -> &'static str {
@@ -169,6 +202,9 @@ impl Step {
             Self::ReadBack => "record read back",
             Self::Retire => "retire",
             Self::Drop => "drop candidate",
+            Self::StandUp => "stand up",
+            Self::Hold => "hold",
+            Self::LetGo => "let go",
         }
     }
 }
@@ -176,5 +212,21 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_name_of_its_own_and_some_work_that_takes_it() {
+        let names: BTreeSet<_> = Step::ALL.iter().map(|step| step.name()).collect();
+        assert_eq!(names.len(), Step::ALL.len());
+        let taken: BTreeSet<_> =
+            Step::PROMOTION.iter().chain(&Step::OPEN).chain(&Step::CLOSE).chain(&Step::KEEP).collect();
+        assert_eq!(taken, Step::ALL.iter().collect());
     }
 }

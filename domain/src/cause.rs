@@ -134,6 +134,9 @@ pub enum Cause {
         says: String,
         last_lines: Vec<String>,
     },
+    /// The release that the canonical stands on does not start on a copy of its own generation any more: there is no way
+    /// back (law 3).
+    NoReturn { release: String, beneath: Box<Self> },
     /// The recipe's labels say that it is backed up, and there was nothing to store.
     BackupEmpty { says: String },
     /// What the labels promise is not in the backup, or is cut off.
@@ -194,6 +197,7 @@ impl Cause {
             | Self::Test { .. }
             | Self::After { .. } => Fault::Recipe,
             Self::Named { known, .. } => known.fault,
+            Self::NoReturn { beneath, .. } => beneath.fault(),
             // The overlay is where a value that cannot be generated has to be given.
             Self::SecretMissing { .. } | Self::Seed { .. } | Self::TestBroken { .. } => Fault::Overlay,
             Self::ImagePull { .. }
@@ -242,6 +246,7 @@ impl Cause {
             Self::Test { .. } => "test",
             Self::TestBroken { .. } => "test_broken",
             Self::Named { known, .. } => &known.name,
+            Self::NoReturn { .. } => "no_return",
             Self::Timeout { .. } => "timeout",
             Self::Engine { .. } => "engine",
             Self::Node { .. } => "node",
@@ -263,7 +268,7 @@ impl Cause {
             | Self::Hook { last_lines, .. }
             | Self::Test { last_lines, .. }
             | Self::NotSettled { last_lines, .. } => last_lines,
-            Self::Named { beneath, .. } => beneath.last_lines(),
+            Self::Named { beneath, .. } | Self::NoReturn { beneath, .. } => beneath.last_lines(),
             Self::Lint { .. }
             | Self::BadRecipe { .. }
             | Self::SecretMissing { .. }
@@ -330,6 +335,7 @@ impl Cause {
             | Self::ForeignChange { service, .. } => Some(service),
             Self::Named { service, .. } => Some(service.as_str()).filter(|s| !s.is_empty()),
             Self::MixedStack { rolled_back, .. } => rolled_back.first().map(String::as_str),
+            Self::NoReturn { beneath, .. } => beneath.service(),
             Self::Lint { .. }
             | Self::BadRecipe { .. }
             | Self::SecretMissing { .. }
@@ -446,6 +452,9 @@ impl fmt::Display for Cause {
                 write!(f, "{}: {line} ({beneath})", known.says)
             }
             Self::BaseBroken { base, says } => write!(f, "the base release {base} does not come up: {says}"),
+            Self::NoReturn { release, beneath } => {
+                write!(f, "{release} does not start on its own data any more: {beneath}")
+            }
             Self::Timeout { limit, seconds } => write!(f, "limit `{limit}` of {seconds} s was hit"),
             Self::Ours { says } => write!(f, "a bug of ours: {says}"),
             Self::Interrupted => f.write_str("interrupted"),

@@ -227,6 +227,29 @@ pub enum What {
         generation: Generation,
         left: Vec<String>,
     },
+    /// The candidate failed, and stays deployed for a person until its end has come.
+    CandidateKept {
+        generation: Generation,
+        until: DateTime<Utc>,
+    },
+    /// Whether the release that the canonical stands on starts on a copy of its generation: the way back.
+    ReturnJudged {
+        release: String,
+        generation: Generation,
+        judged: Verdict,
+    },
+    /// The canonical's release is deployed on a copy of its generation, for a person, until its end has come.
+    Opened {
+        /// The copy.
+        generation: Generation,
+        url: String,
+        until: DateTime<Utc>,
+    },
+    /// What was open is not any more.
+    Closed {
+        generation: Generation,
+        kept: KeptCopy,
+    },
     /// A warning: never the cause of anything (CC-039).
     Warned {
         says: String,
@@ -262,6 +285,16 @@ pub enum What {
         millis: u64,
         left: Vec<String>,
     },
+}
+
+/// What became of a copy that was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptCopy {
+    /// It is gone; the committed generation is what it was.
+    No,
+    /// It is the committed generation now.
+    Yes,
 }
 
 /// Folds the verdicts of several bases into the tier's one: the worst stands, and the first of the worst.

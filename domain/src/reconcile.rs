@@ -136,11 +136,12 @@ struct One<'a> {
 impl<'a> One<'a> {
     fn compare(mut self) {
         // A stack that is kept for a person, and the generation that it is on, stay until the hold's end.
-        let held = self.facts.is_some_and(|facts| {
-            facts.holds.iter().any(|hold| hold.of == HoldOf::Deployed && !hold.is_over(self.now))
-        });
-        if !held {
-            self.stacks();
+        let holds = self.facts.map(|facts| facts.holds.as_slice()).unwrap_or_default();
+        let open = holds.iter().find(|hold| hold.of == HoldOf::Deployed && !hold.is_over(self.now));
+        let held = open.is_some();
+        match open {
+            Some(hold) => self.open(hold),
+            None => self.stacks(),
         }
         if let Some(facts) = self.facts {
             if let Some(record) = &facts.record {
@@ -149,9 +150,7 @@ impl<'a> One<'a> {
             for row in &facts.generations {
                 self.generation(row, facts.record.as_ref(), held);
             }
-            if !held {
-                self.flights(&facts.flights);
-            }
+            self.flights(&facts.flights);
             self.holds(&facts.holds);
         }
         self.unknown_volumes();
@@ -206,6 +205,33 @@ impl<'a> One<'a> {
         flight.or_else(|| row.map(|row| (&row.run, format!("run {}, which is dead", row.run))))
     }
 
+    /// What is open on paper runs in fact. Where it does not, and the copy is there, a person says what becomes of it:
+    /// it may hold what they did to it.
+    fn open(&mut self, hold: &'a Hold) {
+        if self.things(Thing::Service).next().is_some() {
+            return;
+        }
+        let rows = self.facts.map(|facts| facts.generations.as_slice()).unwrap_or_default();
+        let candidates = rows.iter().filter(|row| row.standing == Standing::Candidate);
+        let copy: Vec<&Object> = candidates
+            .flat_map(|row| self.things(Thing::Volume).filter(|volume| row.volumes.contains(&volume.name)))
+            .collect();
+        let says = format!("{}; and nothing of it runs", hold.says);
+        let repair = match copy.is_empty() {
+            true => Repair::EndHold { id: hold.id.clone() },
+            false => {
+                Repair::Tell { hint: format!("`simmer canonical close {}`, and open it again", self.recipe) }
+            }
+        };
+        self.push_since(Kind::OpenOnPaper, &copy, hold.says.clone(), None, says, repair);
+    }
+
+    /// The hold that let the stack be there, and whose end has come.
+    fn overstayed(&self) -> Option<(&'a Hold, DateTime<Utc>)> {
+        let holds = self.facts?.holds.iter().filter(|hold| hold.of == HoldOf::Deployed);
+        holds.filter_map(|hold| Some((hold, hold.until?))).max_by_key(|(_, until)| *until)
+    }
+
     fn stacks(&mut self) {
         let mut stacks: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
         for object in self.there.iter().copied() {
@@ -229,6 +255,14 @@ impl<'a> One<'a> {
         let release =
             running().find_map(|running| running.release.as_deref()).unwrap_or("an unknown release");
         let record = self.facts.and_then(|facts| facts.record.as_ref());
+        let names = objects.iter().map(|object| object.name.clone()).collect();
+        if let (Some((hold, until)), false) = (self.overstayed(), services.is_empty()) {
+            let (n, until) = (services.len(), until.format("%Y-%m-%d %H:%M"));
+            let says = format!("{n} services at {release} were to stay until {until} UTC, and it is later");
+            let origin = hold.says.clone();
+            self.push(Kind::Overstayed, objects, origin, says, Repair::Undeploy { stack, names });
+            return;
+        }
         let dead = self.dead();
         let (kind, says) = match (services.len(), record, &dead) {
             (0, _, _) => (
@@ -259,7 +293,6 @@ impl<'a> One<'a> {
             ),
         };
         let origin = dead.map_or_else(|| "unknown".to_owned(), |(_, origin)| origin);
-        let names = objects.iter().map(|object| object.name.clone()).collect();
         self.push(kind, objects, origin, says, Repair::Undeploy { stack, names });
     }
 

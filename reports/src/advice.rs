@@ -87,6 +87,9 @@ pub fn advice(cause: &Cause) -> &str {
         Cause::BaseBroken { .. } => {
             "The older release does not come up on its own, so nothing is said about this one. Name a base that works with `--base`, or mend the old release."
         }
+        Cause::NoReturn { .. } => {
+            "The canonical's own release does not come up on a copy of its own data: nothing advances before there is a way back. Look at it with `simmer canonical open`."
+        }
         Cause::Hook { .. } => {
             "Run the hook's command by hand in the running container of that service and read what it says: it sees the container's own environment and programs, nothing else."
         }
@@ -140,6 +143,9 @@ pub fn advice(cause: &Cause) -> &str {
 pub fn whose(cause: &Cause) -> &'static str {
     match (cause, cause.fault()) {
         (Cause::BaseBroken { .. }, _) => "An older release is at fault; this one could not be judged.",
+        (Cause::NoReturn { .. }, _) => {
+            "The release that the canonical stands on is at fault, on its own data."
+        }
         (Cause::After { .. }, _) => "It could not be judged, because an earlier tier did not pass.",
         (_, Fault::Recipe) => "The recipe is at fault.",
         (_, Fault::Overlay) => "Our overlay for the recipe is at fault.",

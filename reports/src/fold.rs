@@ -152,6 +152,7 @@ impl Folding {
                     cold_level: *cold_level,
                     copied: None,
                     fingerprint: None,
+                    returned: None,
                     end: PromotionEnd::Open,
                 });
             }
@@ -175,6 +176,18 @@ impl Folding {
                     promotion.end = PromotionEnd::Dropped { left: left.clone() };
                 }
             }
+            What::CandidateKept { until, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.end = PromotionEnd::Kept { until: *until };
+                }
+            }
+            What::ReturnJudged { judged, .. } => {
+                if let Some(promotion) = &mut self.view.promotion {
+                    promotion.returned = Some(judged.clone());
+                }
+            }
+            // Of an opening, which judges nothing.
+            What::Opened { .. } | What::Closed { .. } => {}
             What::Warned { says } => self.view.warnings.push(Warning { at, says: says.clone() }),
             What::LogKept { side, nth, service, file, lines, cut } => {
                 let log = KeptLog { service: service.clone(), file: file.clone(), lines: *lines, cut: *cut };

@@ -55,6 +55,7 @@ fn rules(cause: &Cause, tier: Tier) -> &'static [&'static str] {
         | Cause::BadRecipe { .. }
         | Cause::ForeignChange { .. }
         | Cause::BaseBroken { .. }
+        | Cause::NoReturn { .. }
         | Cause::Repository { .. }
         | Cause::Generation { .. }
         | Cause::Registry { .. }

@@ -48,6 +48,8 @@ pub struct PromotionView {
     /// Files, bytes and how they came.
     pub copied: Option<(u64, u64, String)>,
     pub fingerprint: Option<Fingerprint>,
+    /// Whether the way back was tried, and how that ended.
+    pub returned: Option<Verdict>,
     pub end: PromotionEnd,
 }
 
@@ -63,6 +65,10 @@ pub enum PromotionEnd {
     /// The canonical stands where it stood; what is left of the candidate is named.
     Dropped {
         left: Vec<String>,
+    },
+    /// The canonical stands where it stood; the candidate stays deployed until then.
+    Kept {
+        until: DateTime<Utc>,
     },
 }
 

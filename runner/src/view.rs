@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use domain::data::{Deed, Source};
-use domain::event::Severity;
+use domain::event::{KeptCopy, Severity};
 use domain::names::Side;
 use domain::test::{TestOutcome, Tested};
 use domain::{Event, Verdict, What};
@@ -174,6 +174,10 @@ impl Sink for Terminal {
             | What::GenerationPrinted { .. }
             | What::Promoted { .. }
             | What::CandidateDropped { .. }
+            | What::CandidateKept { .. }
+            | What::ReturnJudged { .. }
+            | What::Opened { .. }
+            | What::Closed { .. }
             | What::SideCleared { .. }
             | What::TierJudged { .. }
             | What::RunEnded { .. } => {}
@@ -308,6 +312,25 @@ fn lines(event: &Event) -> String {
         What::CandidateDropped { generation, left } => {
             format!("  LEFT BEHIND of candidate {generation}: {}\n", left.join(", "))
         }
+        What::CandidateKept { generation, until } => {
+            format!(
+                "  candidate {generation} failed and stays deployed until {}; the canonical stands where it stood\n",
+                until.format("%Y-%m-%d %H:%M UTC")
+            )
+        }
+        What::ReturnJudged { release, generation, judged } => match judged.cause() {
+            None => format!("  the way back holds: {release} starts on a copy of {generation}\n"),
+            Some(cause) => format!("  NO WAY BACK to {release} on {generation}: {cause}\n"),
+        },
+        What::Opened { generation, url, until } => {
+            format!("  open on {generation} until {}: {url}\n", until.format("%Y-%m-%d %H:%M UTC"))
+        }
+        What::Closed { generation, kept } => match kept {
+            KeptCopy::No => {
+                format!("  closed: {generation} is gone, the committed generation is what it was\n")
+            }
+            KeptCopy::Yes => format!("  closed: {generation} is the canonical's generation\n"),
+        },
         // Their stages say it.
         What::StageStarted { .. }
         | What::ImagesResolved { .. }

@@ -61,6 +61,10 @@ kinds! {
     CrashLooping "crash loop" Warning,
     /// Services of a promotion that is dead, or of a recipe without a record (CC-151).
     OrphanStack "orphan stack" Warning,
+    /// Services that were kept for a person until a time that has come (CC-125).
+    Overstayed "past its end" Warning,
+    /// Kept for a person, and nothing of it runs.
+    OpenOnPaper "open on paper" Warning,
     /// Networks or configs without services: an undeploy that was cut short.
     HalfUndeployed "half undeployed" Note,
     /// A volume of the committed generation is not there, and others of it are.

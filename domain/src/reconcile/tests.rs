@@ -307,7 +307,7 @@ fn cc_125_a_stack_that_is_kept_on_purpose_stays_until_its_end_and_not_longer() {
     };
     assert_eq!(kept(101), "");
     insta::assert_snapshot!(kept(100), @r"
-    orphan stack (warning): 1 services of a promotion that is dead still run at 3.0.0+3 [service `warm-gitea_t_app`] <run 00c0ffee, which is dead> -> undeploy `warm-gitea_t` with grace, keep volumes and secrets
+    past its end (warning): 1 services at 3.0.0+3 were to stay until 1970-01-05 04:00 UTC, and it is later [service `warm-gitea_t_app`] <opened by ann, to look> -> undeploy `warm-gitea_t` with grace, keep volumes and secrets
     orphan volumes (warning): 1 volumes of g4, which was never committed [volume `warm-gitea_t_data-g4`] <run 00c0ffee> -> remove 1 volumes of g4 and its row
     ended hold (note): a hold has ended: opened by ann, to look <opened by ann, to look> -> end the hold
     ");
@@ -317,6 +317,32 @@ fn cc_125_a_stack_that_is_kept_on_purpose_stays_until_its_end_and_not_longer() {
         facts.objects.push(service("2.0.0+2", Health::Up));
     });
     assert!(pinned.starts_with("left deployed"), "{pinned}");
+}
+
+#[test]
+fn cc_125_what_is_open_on_paper_and_gone_in_fact_is_told_and_its_copy_is_left_to_a_person() {
+    let open = |change: fn(&mut Facts)| {
+        told(|facts| {
+            candidate(facts, Standing::Candidate);
+            facts.recipes[0].holds.push(hold(HoldOf::Deployed, 101));
+            change(facts);
+        })
+    };
+    insta::assert_snapshot!(
+        open(|facts| facts.objects.push(volume("warm-gitea_t_data-g4", 4))),
+        @"open on paper (warning): opened by ann, to look; and nothing of it runs [volume `warm-gitea_t_data-g4`] <opened by ann, to look> -> yours to decide: `simmer canonical close gitea`, and open it again"
+    );
+    insta::assert_snapshot!(
+        open(|_| {}),
+        @"open on paper (warning): opened by ann, to look; and nothing of it runs <opened by ann, to look> -> end the hold"
+    );
+    insta::assert_snapshot!(
+        open(|facts| {
+            facts.objects.push(service("2.0.0+2", Health::Up));
+            facts.recipes[0].flights.push(flight(Owner::Dead));
+        }),
+        @"killed half-way (note): run 00c0ffee was killed at `prove` <run 00c0ffee> -> close the journal of run 00c0ffee"
+    );
 }
 
 #[test]
@@ -462,5 +488,5 @@ proptest! {
 fn every_kind_has_a_name_of_its_own() {
     let names: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!(names.len(), Kind::ALL.len());
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 21);
 }

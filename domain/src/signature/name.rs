@@ -116,6 +116,7 @@ impl Reach {
             | Cause::UpgradeChangesNothing { .. }
             | Cause::WrongVersion { .. }
             | Cause::BaseBroken { .. }
+            | Cause::NoReturn { .. }
             | Cause::BackupEmpty { .. }
             | Cause::BackupBroken { .. }
             | Cause::NotRestored { .. }

@@ -1024,6 +1024,10 @@ pub(crate) fn all_causes() -> Vec<Cause> {
         Cause::UpgradeChangesNothing { says: t("same digest") },
         Cause::WrongVersion { says: t("1.0 runs") },
         Cause::BaseBroken { base: t("1.0.0+1"), says: t("crash loop") },
+        Cause::NoReturn {
+            release: t("1.0.0+1"),
+            beneath: Box::new(Cause::Timeout { limit: t("settle"), seconds: 60 }),
+        },
         Cause::Hook {
             service: t("db"),
             moment: domain::data::HookMoment::BeforeBackup,
@@ -1089,6 +1093,7 @@ pub(crate) fn all_causes() -> Vec<Cause> {
             | Cause::UpgradeChangesNothing { .. }
             | Cause::WrongVersion { .. }
             | Cause::BaseBroken { .. }
+            | Cause::NoReturn { .. }
             | Cause::Hook { .. }
             | Cause::BackupEmpty { .. }
             | Cause::BackupBroken { .. }

@@ -79,7 +79,8 @@ fn is_cancelled_by_hand(step: Step) -> bool {
         | Step::Prove
         | Step::Undeploy
         | Step::Print
-        | Step::VerifyReturn => true,
-        Step::Commit | Step::ReadBack | Step::Retire | Step::Drop => false,
+        | Step::VerifyReturn
+        | Step::StandUp => true,
+        Step::Commit | Step::ReadBack | Step::Retire | Step::Drop | Step::Hold | Step::LetGo => false,
     }
 }

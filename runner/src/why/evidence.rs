@@ -160,6 +160,7 @@ fn beneath(case: &Case<'_>, cause: &Cause, all: &mut Vec<Evidence>) {
         Cause::SecretMissing { .. }
         | Cause::ForeignChange { .. }
         | Cause::BaseBroken { .. }
+        | Cause::NoReturn { .. }
         | Cause::Timeout { .. }
         | Cause::Engine { .. }
         | Cause::Generation { .. }
