@@ -151,7 +151,7 @@ impl<'a> One<'a> {
                 self.generation(row, facts.record.as_ref(), held);
             }
             self.flights(&facts.flights);
-            self.holds(&facts.holds);
+            self.holds(facts);
         }
         self.unknown_volumes();
         if !held {
@@ -405,13 +405,25 @@ impl<'a> One<'a> {
         }
     }
 
-    fn holds(&mut self, holds: &'a [Hold]) {
+    fn holds(&mut self, facts: &'a RecipeFacts) {
         let now = self.now;
-        for hold in holds.iter().filter(|hold| hold.is_over(now)) {
-            let repair = Repair::EndHold { id: hold.id.clone() };
-            let says = format!("a hold has ended: {}", hold.says);
+        let whole = facts.record.as_ref().is_none_or(|record| self.is_whole(record));
+        for hold in &facts.holds {
+            let says = match hold.of {
+                HoldOf::Deployed | HoldOf::Broken | HoldOf::Other if hold.is_over(now) => "a hold has ended",
+                // It was given up, or an older generation is named again: what was missing is not missed any more.
+                HoldOf::Broken if whole => "nothing of the canonical is missing any more",
+                HoldOf::Deployed | HoldOf::Broken | HoldOf::Other => continue,
+            };
+            let (says, repair) = (format!("{says}: {}", hold.says), Repair::EndHold { id: hold.id.clone() });
             self.push_since(Kind::EndedHold, &[], hold.says.clone(), hold.until, says, repair);
         }
+    }
+
+    fn is_whole(&self, record: &Record) -> bool {
+        let Record { volumes, secrets, .. } = record;
+        volumes.iter().all(|name| self.has(Thing::Volume, name))
+            && secrets.iter().flatten().all(|name| self.has(Thing::Secret, name))
     }
 
     fn unknown_volumes(&mut self) {

@@ -65,8 +65,10 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
             places.cache().display()
         ));
     }
-    for runs in
-        ["state", "state-broken"].map(|name| places.state().join(name)).iter().filter(|runs| runs.exists())
+    for runs in ["state", "state-aged", "state-broken"]
+        .map(|name| places.state().join(name))
+        .iter()
+        .filter(|runs| runs.exists())
     {
         say(&format!("left: what runs recorded in `{}`", runs.display()));
     }
@@ -110,7 +112,8 @@ fn users() -> Result<Vec<String>> {
 }
 
 /// What `up` and the other commands here keep in the state folder. Runs keep theirs beside it.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
+    "aged",
     "broken",
     "build",
     "engine",

@@ -22,7 +22,7 @@ const WEEK: u64 = 7 * 24 * 60 * 60;
 const DELETED: &str = ".deleted";
 
 /// The shelves of samples: folder under `samples/`, folder under `.simmer/`.
-const SHELVES: [(&str, &str); 2] = [("recipes", "samples"), ("broken", "broken")];
+const SHELVES: [(&str, &str); 3] = [("recipes", "samples"), ("broken", "broken"), ("aged", "aged")];
 
 /// Makes every sample recipe's repository that is not there as its files say.
 pub(crate) fn repositories(places: &Places) -> Result<Outcome> {
@@ -251,9 +251,13 @@ mod tests {
         folders(&shelf).unwrap().iter().map(|recipe| (name_of(recipe), releases(recipe).unwrap())).collect()
     }
 
+    fn all() -> impl Iterator<Item = (String, Vec<Release>)> {
+        SHELVES.into_iter().flat_map(|(shelf, _)| own(shelf))
+    }
+
     #[test]
     fn every_release_says_its_own_tag_and_has_a_note() {
-        for (name, releases) in own("recipes").into_iter().chain(own("broken")) {
+        for (name, releases) in all() {
             for Release { folder, tag } in releases {
                 let compose = fs::read_to_string(folder.join("compose.yml")).unwrap();
                 assert!(compose.contains(&format!(".version={tag}\"")), "{name} {tag}: no version label");
@@ -264,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_sample_has_three_releases_and_a_broken_one_two() {
-        for (shelf, count) in [("recipes", 3), ("broken", 2)] {
+        for (shelf, count) in [("recipes", 3), ("broken", 2), ("aged", 3)] {
             for (name, releases) in own(shelf) {
                 assert_eq!(releases.len(), count, "{name}");
             }
@@ -274,7 +278,8 @@ mod tests {
     #[test]
     fn every_sample_is_enrolled() {
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
-        for (shelf, instance) in [("recipes", "instance"), ("broken", "instance-broken")] {
+        let instances = [("recipes", "instance"), ("broken", "instance-broken"), ("aged", "instance-aged")];
+        for (shelf, instance) in instances {
             for (name, _) in own(shelf) {
                 let enrolment = samples.join(instance).join("recipes").join(format!("{name}.toml"));
                 assert!(enrolment.exists(), "`{}` is missing", enrolment.display());
@@ -297,7 +302,7 @@ mod tests {
         let catalogue = crate::images::Catalogue::read(&images).unwrap();
         let known = catalogue.pick(|_| true);
         let mut unknown = Vec::new();
-        for (name, releases) in own("recipes").into_iter().chain(own("broken")) {
+        for (name, releases) in all() {
             for Release { folder, tag } in releases {
                 let compose = fs::read_to_string(folder.join("compose.yml")).unwrap();
                 let named = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));

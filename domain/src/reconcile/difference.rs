@@ -91,7 +91,7 @@ kinds! {
     OrphanSecrets "orphan secrets" Note,
     /// A journal that was begun by somebody who is dead.
     KilledFlight "killed half-way" Note,
-    /// A hold whose end has come.
+    /// A hold whose end has come, or whose reason is gone.
     EndedHold "ended hold" Note,
     /// An object that has a name of the canonical's stack and does not carry our label.
     Foreign "foreign object" Stops,

@@ -107,6 +107,8 @@ pub struct Hold {
 pub enum HoldOf {
     /// The stack is meant to be deployed, on whichever generation: `open`, or a failed candidate that is kept (CC-125).
     Deployed,
+    /// Reconciling wrote down that something of the canonical is missing.
+    Broken,
     /// Something else, such as a pin; it says nothing about what is in the swarm.
     Other,
 }

@@ -229,6 +229,28 @@ fn a_record_that_lost_volumes_or_secrets_is_marked_and_nothing_is_made_up() {
 }
 
 #[test]
+fn the_mark_of_a_broken_canonical_goes_when_nothing_is_missing_any_more() {
+    let marked =
+        |facts: &mut Facts| facts.recipes[0].holds.push(Hold { until: None, ..hold(HoldOf::Broken, 0) });
+    let still = told(|facts| {
+        marked(facts);
+        record(facts).broken = Some("told before".into());
+        facts.objects.remove(1);
+    });
+    assert!(still.starts_with("missing volume") && still.lines().count() == 1, "{still}");
+    insta::assert_snapshot!(
+        told(marked),
+        @"ended hold (note): nothing of the canonical is missing any more: opened by ann, to look <opened by ann, to look> -> end the hold"
+    );
+    let given_up = told(|facts| {
+        marked(facts);
+        facts.recipes[0] = RecipeFacts { holds: facts.recipes[0].holds.clone(), ..nothing("gitea") };
+        facts.objects.clear();
+    });
+    assert!(given_up.contains("end the hold"), "{given_up}");
+}
+
+#[test]
 fn a_volume_that_a_stranger_put_in_the_place_of_ours_is_missing_and_told() {
     insta::assert_snapshot!(
         told(|facts| facts.objects[1].mark = Mark::Stranger),
@@ -396,7 +418,7 @@ fn hostile() -> impl Strategy<Value = Facts> {
             broken: broken.then(String::new),
         }));
     let flights = prop::collection::vec(owner().prop_map(flight), 0..2);
-    let of = prop::sample::select(vec![HoldOf::Deployed, HoldOf::Other]);
+    let of = prop::sample::select(vec![HoldOf::Deployed, HoldOf::Broken, HoldOf::Other]);
     let holds = prop::collection::vec((of, 99_i64..102).prop_map(|(of, until)| hold(of, until)), 0..2);
     let attended = prop::sample::select(vec![Attended::No, Attended::No, Attended::No, Attended::Yes]);
     let one = (attended, record, rows, flights, holds);

@@ -162,6 +162,7 @@ fn hold(hold: &Hold) -> DomainHold {
         id: hold_id(*kind, owner),
         of: match kind {
             HoldKind::Open | HoldKind::Diagnosis => HoldOf::Deployed,
+            HoldKind::Quarantine if is_ours(hold) => HoldOf::Broken,
             HoldKind::Freeze | HoldKind::Pin | HoldKind::Defer | HoldKind::Quarantine | HoldKind::Lease => {
                 HoldOf::Other
             }

@@ -240,6 +240,8 @@ fn to_try(case: &Case<'_>) -> Vec<String> {
         format!("`simmer lint {recipe} --ref '{rev}'` finds it again in a second.")
     } else if let Cause::After { tier } = case.cause {
         format!("`simmer why {} {tier}`", case.dossier.view.run.as_ref().map_or("last", |r| r.as_str()))
+    } else if tier == Tier::Advance {
+        format!("`simmer promote {recipe} --ref '{rev}' --dry --logs` does it again, and commits nothing.")
     } else {
         format!("`simmer run {recipe} --ref '{rev}' --tier {tier} --keep --logs` leaves the stack up to be looked at.")
     });

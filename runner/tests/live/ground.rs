@@ -35,7 +35,7 @@ pub(crate) fn tier<'a>(outcome: &'a serde_json::Value, name: &str) -> &'a serde_
 }
 
 impl Ground {
-    /// Makes an instance whose recipe comes from `samples` or `broken`, with the overlay of the sample
+    /// Makes an instance whose recipe comes from `samples`, `broken` or `aged`, with the overlay of that shelf's
     /// instance and these lines of settings.
     pub(crate) fn with(shelf: &str, recipe: &str, settings: &str) -> Self {
         let ground = Self { folder: tempfile::tempdir().unwrap() };
@@ -45,6 +45,7 @@ impl Ground {
         ground.write(&format!("recipes/{recipe}.toml"), &format!("source = {source:?}\n"));
         let instance = match shelf {
             "broken" => "samples/instance-broken",
+            "aged" => "samples/instance-aged",
             _ => "samples/instance",
         };
         let overlays = made().parent().unwrap().join(instance).join("overlays").join(recipe);

@@ -1,11 +1,15 @@
 //! The whole program against a real swarm, with the samples that `cargo xtask up` makes.
 #![expect(clippy::unwrap_used, reason = "a test stops where it stands")]
 
-mod canonical;
+mod aged;
+mod beside;
 mod ground;
 mod interrupted;
+mod left;
+mod lineage;
 mod refused;
 mod samples;
 mod shelf;
 mod shelf_data;
 mod tiers;
+mod warm;
