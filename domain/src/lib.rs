@@ -6,6 +6,7 @@ pub mod data;
 pub mod event;
 pub mod level;
 pub mod life;
+pub mod load;
 pub mod names;
 pub mod plan;
 pub mod reconcile;

@@ -9,6 +9,7 @@ mod badge;
 mod fold;
 mod foreseen;
 mod junit;
+mod load;
 mod log;
 mod markdown;
 mod outcome;

@@ -115,6 +115,16 @@ impl Leases {
         }
     }
 
+    /// Returns the names of the leases that somebody alive holds, in their order.
+    pub fn held(&self) -> Vec<String> {
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names =
+            files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".lock")?.to_owned()));
+        let mut held: Vec<String> = names.filter(|name| self.is_held(name)).collect();
+        held.sort();
+        held
+    }
+
     /// Returns whether somebody alive holds the lease.
     pub fn is_held(&self, name: &str) -> bool {
         File::open(self.path(name))

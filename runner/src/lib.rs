@@ -1,6 +1,7 @@
 //! The runner: command line, run orchestration, state. The binary `simmer`.
 
 pub mod backups;
+mod beside;
 pub mod cancel;
 pub mod canonical;
 pub mod cli;

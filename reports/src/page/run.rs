@@ -67,6 +67,8 @@ struct TierTile {
     why: String,
     /// `app 9.5 s · soak 5.0 s · ours 1.2 s`
     times: String,
+    /// What else the node had to do: where it may matter.
+    load: Option<String>,
     tests: Option<String>,
     data: Option<String>,
     bases: Vec<BaseTile>,
@@ -276,6 +278,7 @@ fn tile(run: &RunView, tier: Tier) -> Option<TierTile> {
             _ => String::new(),
         },
         times: times.collect::<Vec<_>>().join(" · "),
+        load: run.load(tier).filter(|load| load.is_busy()).map(|load| load.to_string()),
         tests: Some(run.tally(Some(tier))).filter(|t| t.all() > 0).map(|t| t.words()),
         data: view.data.map(|data| data.to_string()),
         bases: match view.each.as_slice() {

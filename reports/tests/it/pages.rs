@@ -1,5 +1,7 @@
 //! The pages, read as the XML that they happen to be.
 
+use domain::What;
+use domain::load::{Load, Resource};
 use reports::{RunView, fold, index_page, page_path, run_page};
 use roxmltree::Document;
 
@@ -388,4 +390,22 @@ fn every_colour_of_text_can_be_read_on_every_ground_light_and_dark() {
             }
         }
     }
+}
+
+#[test]
+fn cc_013_a_page_tells_of_a_busy_node_and_is_silent_about_an_idle_one() {
+    let told = |cpu: u8| {
+        let mut sample = sample::crash_loop();
+        let load = Load { waited: [(Resource::Cpu, cpu)].into(), other_runs: 1 };
+        for event in &mut sample.events {
+            if let What::StageEnded { facts, .. } = &mut event.what {
+                facts.extend(load.facts());
+            }
+        }
+        let page = page(&sample);
+        let xml = as_xml(&page);
+        words(&Document::parse(&xml).unwrap()).contains(&format!("the node was busy: {load}"))
+    };
+    assert!(told(95));
+    assert!(!told(5));
 }

@@ -56,6 +56,11 @@ impl Candidate<'_> {
         self.with.shared.log.tell(What::StageStarted { side: Side::C, nth: 0, stage });
     }
 
+    fn facts(&self) -> BTreeMap<String, String> {
+        let tier = ("tier".to_owned(), Tier::Advance.name().to_owned());
+        self.with.shared.beside.load().facts().chain([tier]).collect()
+    }
+
     pub(super) fn ended(&self, step: Step, began: Instant, ok: bool, detail: String) {
         self.with.shared.log.tell(What::StageEnded {
             side: Side::C,
@@ -65,7 +70,7 @@ impl Candidate<'_> {
             whose: Whose::Ours,
             ok,
             detail,
-            facts: BTreeMap::from([("tier".to_owned(), Tier::Advance.name().to_owned())]),
+            facts: self.facts(),
         });
     }
 }

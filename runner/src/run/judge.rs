@@ -23,6 +23,7 @@ use super::prepare::{Prepared, Wanted, prepare};
 use super::shared::{FollowLogs, KeepStack, Shared};
 use super::side::SideEnd;
 use super::sides::{Grounds, take_sides};
+use crate::beside::Beside;
 use crate::cancel::Cancel;
 use crate::cli::Trouble;
 use crate::exam;
@@ -269,6 +270,7 @@ pub(crate) async fn share(common: Common<'_>, log: &Log, masker: &Masker) -> Res
         ends: tokio::time::Instant::now() + instance.settings.run_limit,
         run_limit: instance.settings.run_limit,
         tier_limit: instance.settings.tier_limit,
+        beside: Beside::of(Leases::of(&instance.settings.state), log.run(), engine.host()),
         nodes: facts.nodes,
     })
 }

@@ -8,6 +8,7 @@ use harness::backup::Place;
 use harness::engine::Engine;
 
 use super::edge::Front;
+use crate::beside::Beside;
 use crate::cancel::Cancel;
 use crate::exam;
 use crate::instance::Overlay;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) ends: tokio::time::Instant,
     pub(crate) run_limit: Duration,
     pub(crate) tier_limit: Option<Duration>,
+    /// What else the machine has to do.
+    pub(crate) beside: Beside,
     /// Nodes of the swarm.
     pub(crate) nodes: u64,
 }

@@ -270,6 +270,7 @@ impl SideRun<'_> {
         };
         let Did { detail, mut facts } = did;
         facts.insert("tier".into(), planned.tier.name().into());
+        facts.extend(self.shared.beside.load().facts());
         self.tell(What::StageEnded {
             side: self.at.side,
             nth: self.at.nth,

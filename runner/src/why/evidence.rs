@@ -3,6 +3,7 @@
 use domain::cause::{ProbeStep, Vantage};
 use domain::data::Deed;
 use domain::event::Severity;
+use domain::load::Load;
 use domain::test::{TestOutcome, Tested};
 use domain::{Cause, Tier};
 use reports::{SideView, SnapshotDeed, plain, span};
@@ -42,6 +43,7 @@ pub enum Exhibit {
     Label,
     Release,
     Lint,
+    Load,
 }
 
 impl Exhibit {
@@ -61,6 +63,7 @@ impl Exhibit {
             Self::Label => "label",
             Self::Release => "release",
             Self::Lint => "lint",
+            Self::Load => "load",
         }
     }
 }
@@ -87,6 +90,9 @@ pub(super) fn quoted(case: &Case<'_>) -> Option<Evidence> {
 pub(super) fn of(case: &Case<'_>) -> Vec<Evidence> {
     let mut all = stage(case);
     beneath(case, case.cause, &mut all);
+    if let Some(load) = case.dossier.view.load(case.tier).filter(Load::is_busy) {
+        all.push(exhibit(Exhibit::Load, format!("the node was busy then: {load}")));
+    }
     all.extend(foresaw::found(case).into_iter().map(|finding| {
         let how = match finding.severity {
             Severity::Error => "refused",

@@ -41,6 +41,9 @@ fn platform(case: &Case<'_>, out: &mut Vec<String>) {
         let were = if images == 1 { "its image was" } else { "all its images were" };
         out.push(format!("the registry: {were} there before the clock started"));
     }
+    if let Some(load) = view.load(case.tier).filter(|load| !load.is_busy()) {
+        out.push(format!("the load of the node: {load}"));
+    }
     let mut cleared = case.sides().filter_map(|side| side.cleared.as_ref());
     if cleared.clone().next().is_some() && cleared.all(|c| c.left.is_empty()) {
         out.push("the engine: it answered to the end, and the stack is gone without a trace".into());

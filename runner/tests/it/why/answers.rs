@@ -3,6 +3,7 @@
 use domain::cause::{ProbeStep, Vantage};
 use domain::data::{DataState, Deed, HookMoment, Source};
 use domain::event::Severity;
+use domain::load::{Load, Resource};
 use domain::names::Side;
 use domain::signature::Kind;
 use domain::test::TestOutcome;
@@ -104,6 +105,24 @@ fn cc_080_a_config_that_is_mounted_read_only_is_named_with_its_line_and_the_stat
 
     all of it: INSTANCE/state/runs/a1000001/report.html
     "#);
+}
+
+#[test]
+fn cc_013_the_load_at_the_verdict_is_evidence_or_ruled_out() {
+    for (cpu, evidence, ruled_out) in [(83, true, false), (7, false, true)] {
+        let instance = Instance::new();
+        let load = Load { waited: [(Resource::Cpu, cpu)].into(), other_runs: 2 };
+        let mut script = upgrading(&instance, "gitea");
+        script
+            .stage_under(Some(&load), Tier::Upgrade, "settle", 21_000, false)
+            .cleared()
+            .broke(Tier::Upgrade, Some("1.0.0+1"), crash(&[]), None)
+            .end();
+        let told = instance.why(&["last"]);
+        let words = format!("processes waited for the CPU in {cpu} % of 10 s, 2 other runs beside");
+        assert_eq!(told.contains(&format!("load     the node was busy then: {words}")), evidence, "{told}");
+        assert_eq!(told.contains(&format!("- the load of the node: {words}")), ruled_out, "{told}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! An instance with runs that never were: events written as a run writes them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::cause::{ProbeStep, Vantage};
 use domain::data::{DataState, Datum, Deed, HookMoment, HookRun, Snapshot, Source};
 use domain::event::{Context, FORMAT, Finding, Probed, Severity, Subject, Whose};
+use domain::load::Load;
 use domain::names::{Allotter, Side};
 use domain::test::{TestOutcome, Tested};
 use domain::verdict::Depth;
@@ -132,6 +134,20 @@ impl<'a> Script<'a> {
 
     /// A stage of a tier that went well, or did not.
     pub(super) fn stage(&mut self, tier: Tier, stage: &str, millis: u64, ok: bool) -> &mut Self {
+        self.stage_under(None, tier, stage, millis, ok)
+    }
+
+    /// The same, with what else the node had to do.
+    pub(super) fn stage_under(
+        &mut self,
+        load: Option<&Load>,
+        tier: Tier,
+        stage: &str,
+        millis: u64,
+        ok: bool,
+    ) -> &mut Self {
+        let mut facts = BTreeMap::from([("tier".to_owned(), tier.name().to_owned())]);
+        facts.extend(load.into_iter().flat_map(Load::facts));
         let (side, nth) = (self.side, self.nth);
         self.tell(What::StageStarted { side, nth, stage: stage.into() });
         self.tell(What::StageEnded {
@@ -142,7 +158,7 @@ impl<'a> Script<'a> {
             whose: Whose::App,
             ok,
             detail: String::new(),
-            facts: [("tier".to_owned(), tier.name().to_owned())].into(),
+            facts,
         })
     }
 
