@@ -56,6 +56,35 @@ pub enum Act {
 }
 
 impl Act {
+    /// The names of all.
+    pub const NAMES: [&'static str; 25] = [
+        "pull",
+        "deploy base",
+        "deploy",
+        "settle base",
+        "settle",
+        "probe base",
+        "probe",
+        "ready base",
+        "ready",
+        "soak",
+        "seed",
+        "seed data",
+        "upgrade",
+        "check",
+        "check data",
+        "tests",
+        "mark",
+        "backup",
+        "mark newer",
+        "destroy",
+        "destroy data",
+        "restore",
+        "read back",
+        "read data back",
+        "read markers",
+    ];
+
     /// Returns the name of the stage in events and on the screen.
     pub fn name(&self) -> &'static str {
         match self {

@@ -11,6 +11,8 @@ pub mod exam;
 pub mod exit;
 pub mod gc;
 pub mod instance;
+pub mod journal;
+pub mod kill;
 pub mod lease;
 pub mod log;
 pub mod mask;

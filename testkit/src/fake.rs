@@ -72,6 +72,21 @@ impl Fake {
         let folder = tempfile::Builder::new().prefix("fake").tempdir().expect("a test needs a folder");
         let mut state = State::new(folder.path().to_owned(), setup.api, setup.version, setup.nodes);
         state.null_lists = setup.null_lists;
+        Self::of(folder, state, setup.pace)
+    }
+
+    /// Starts another one in which everything is that rests in this one: networks, volumes with their files, secrets,
+    /// configs and images.
+    ///
+    /// # Panics
+    /// When something runs, or the files cannot be copied.
+    pub fn fork(&self, pace: Pace) -> Self {
+        let folder = tempfile::Builder::new().prefix("fake").tempdir().expect("a test needs a folder");
+        let state = self.shared.with(|state| state.at_rest(folder.path()));
+        Self::of(folder, state, pace)
+    }
+
+    fn of(folder: tempfile::TempDir, state: State, pace: Pace) -> Self {
         let shared = Arc::new(Shared::new(state));
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
         let (tell, told) = std::sync::mpsc::channel();
@@ -87,7 +102,7 @@ impl Fake {
                 let address = tcp.local_addr().expect("a listener has an address");
                 tell.send(format!("tcp://{address}")).expect("the test waits for it");
                 tokio::select! {
-                    () = serve(served, unix, tcp, setup.pace) => {}
+                    () = serve(served, unix, tcp, pace) => {}
                     _ = stopped.changed() => {}
                 }
             });
@@ -155,6 +170,13 @@ impl Fake {
         self
     }
 
+    /// From now on this decides about each call, such as `POST /services/create`, before anything is done about it. It may
+    /// do what it likes meanwhile, such as kill who asks.
+    pub fn judge_calls(&self, judge: impl FnMut(&str) -> Option<Fault> + Send + 'static) -> &Self {
+        self.shared.faults().judge = Some(Box::new(judge));
+        self
+    }
+
     /// No call fails any more. What was swallowed stays so.
     pub fn heal(&self) -> &Self {
         self.shared.faults().heal();
@@ -203,6 +225,15 @@ impl Fake {
         if let Some((path, content)) = file {
             std::fs::write(self.volume(name).join(path), content).expect("a volume's folder can be written");
         }
+        self
+    }
+
+    /// Takes a volume away, with all that is in it, as a stranger would.
+    ///
+    /// # Panics
+    /// When it is not there, or in use.
+    pub fn lose_volume(&self, name: &str) -> &Self {
+        assert!(self.shared.with(|state| state.remove_volume(name)).is_ok(), "`{name}` is not lost");
         self
     }
 

@@ -25,11 +25,13 @@ pub enum Fault {
     Cut,
     /// There is no room for a volume. Other calls answer as ever.
     DiskFull,
+    /// It is done, and nothing answered, for ever.
+    Unanswered,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Refuse(409),
         Self::Refuse(500),
         Self::ResetBefore,
@@ -37,6 +39,7 @@ impl Fault {
         Self::Silence,
         Self::Cut,
         Self::DiskFull,
+        Self::Unanswered,
     ];
 }
 
@@ -51,13 +54,23 @@ pub struct Call {
     pub fault: Option<Fault>,
 }
 
+/// Decides about a call before anything is done about it.
+pub(crate) type Judge = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
+
 /// When calls fail.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Faults {
     pub(crate) calls: Vec<Call>,
+    pub(crate) judge: Option<Judge>,
     at: Vec<(usize, Fault)>,
     on: Vec<(String, Fault)>,
     drawn: Option<Drawn>,
+}
+
+impl std::fmt::Debug for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Faults").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -83,6 +96,7 @@ impl Faults {
         self.at.clear();
         self.on.clear();
         self.drawn = None;
+        self.judge = None;
     }
 
     /// Writes a call down and says what goes wrong with it.
@@ -90,7 +104,8 @@ impl Faults {
         let nth = self.calls.len();
         let at = self.at.iter().position(|(n, _)| *n == nth).map(|i| self.at.remove(i).1);
         let on = || self.on.iter().position(|(w, _)| matches(w, &what)).map(|i| self.on.remove(i).1);
-        let fault = at.or_else(on).or_else(|| self.drawn.as_mut().and_then(Drawn::next));
+        let judged = self.judge.as_mut().and_then(|judge| judge(&what));
+        let fault = judged.or(at).or_else(on).or_else(|| self.drawn.as_mut().and_then(Drawn::next));
         self.calls.push(Call { nth, what, fault: fault.clone() });
         fault
     }

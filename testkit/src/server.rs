@@ -139,7 +139,7 @@ async fn respond(shared: Arc<Shared>, mut request: http::Request<Incoming>) -> R
             let says = "error while creating volume root path: mkdir: no space left on device";
             return Ok(refused(&Refusal::new(500, says)));
         }
-        Some(Fault::ResetAfter | Fault::Cut | Fault::DiskFull) | None => {}
+        Some(Fault::ResetAfter | Fault::Cut | Fault::DiskFull | Fault::Unanswered) | None => {}
     }
     let told = shared.with(|state| {
         if let Some(wanted) = wanted.filter(|w| call.path != "/version" && too_new(w, state.api)) {
@@ -151,6 +151,10 @@ async fn respond(shared: Arc<Shared>, mut request: http::Request<Incoming>) -> R
     });
     if fault == Some(Fault::ResetAfter) {
         return Err(Cut);
+    }
+    if fault == Some(Fault::Unanswered) {
+        shared.silent.send_modify(|count| *count += 1);
+        std::future::pending::<()>().await;
     }
     match told {
         Ok(answer) => Ok(written(&shared, answer, upgrade, fault == Some(Fault::Cut))),

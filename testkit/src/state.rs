@@ -1,7 +1,7 @@
 //! What the fake remembers, and the one place where time passes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -78,6 +78,31 @@ impl State {
             state.nodes.push(node);
         }
         state.own_networks();
+        state
+    }
+
+    /// Returns what rests here, as the state of another fake in that folder.
+    pub(crate) fn at_rest(&self, folder: &Path) -> Self {
+        assert!(self.services.is_empty() && self.containers.is_empty(), "something runs");
+        let mut state = Self::new(folder.to_owned(), self.api, self.version, self.nodes.len());
+        state.null_lists = self.null_lists;
+        (state.index, state.numbers, state.stamp) = (self.index, self.numbers, self.stamp);
+        (state.apps, state.images) = (self.apps.clone(), self.images.clone());
+        (state.nodes, state.networks) = (self.nodes.clone(), self.networks.clone());
+        (state.secrets, state.configs) = (self.secrets.clone(), self.configs.clone());
+        state.volumes = self.volumes.clone();
+        for volume in &mut state.volumes {
+            let (from, to) = (
+                self.volume_folder(&text(&volume["Name"])),
+                crate::volumes::folder_of(folder, &text(&volume["Name"])),
+            );
+            let above = to.parent().expect("a volume's folder has one above it");
+            std::fs::create_dir_all(above).expect("a fake's folder takes folders");
+            // Owners, modes, links and times as well.
+            let copied = std::process::Command::new("cp").arg("-a").arg(&from).arg(&to).status();
+            assert!(copied.is_ok_and(|status| status.success()), "`{}` cannot be copied", from.display());
+            volume["Mountpoint"] = json!(to);
+        }
         state
     }
 

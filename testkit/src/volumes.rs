@@ -1,12 +1,17 @@
 //! Volumes: real folders, so that code which copies at their mountpoints works on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::filters::Filters;
 use crate::route::{Answer, Refusal, Told};
 use crate::state::{State, text};
+
+/// Returns where a volume's files are in a fake's folder.
+pub(crate) fn folder_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join("volumes").join(name.replace('/', "_")).join("_data")
+}
 
 impl State {
     pub(crate) fn list_volumes(&mut self, filters: &Filters) -> Told {
@@ -73,7 +78,7 @@ impl State {
     }
 
     pub(crate) fn volume_folder(&self, name: &str) -> PathBuf {
-        self.folder.join("volumes").join(name.replace('/', "_")).join("_data")
+        folder_of(&self.folder, name)
     }
 
     /// Containers hold their volumes until they are removed, running or not.

@@ -166,6 +166,17 @@ impl Repair {
         }
     }
 
+    /// All names, in the order in which repairs are carried out; what is only told is no step.
+    pub const NAMES: [&'static str; 7] = [
+        "undeploy",
+        "mark broken",
+        "remove secrets",
+        "remove candidate",
+        "drop row",
+        "close journal",
+        "end hold",
+    ];
+
     /// Returns the stable name under which it is journaled and told.
     pub fn name(&self) -> &'static str {
         match self {

@@ -382,6 +382,9 @@ impl Candidate<'_> {
             committed.sort_by_key(|g| std::cmp::Reverse(g.number));
             let old = committed.split_off(committed.len().min(GENERATIONS_KEPT - 1));
             for generation in &old {
+                // A kill between two volumes leaves a rest that is garbage by its row, and no way back that is broken.
+                let noted = self.with.store.given_up(self.recipe, generation.number).await;
+                noted.map_err(|error| registry(&error))?;
                 let names: Vec<String> = generation.volumes.values().cloned().collect();
                 let gone = generation::drop(&self.with.shared.engine, &names, DROP_LIMIT).await;
                 gone.map_err(|error| error.cause())?;
@@ -398,6 +401,10 @@ impl Candidate<'_> {
     /// Removes everything that this promotion made, by its own label: nothing that was ever committed carries it.
     async fn drop_all(&self) -> Vec<String> {
         let shared = self.with.shared;
+        if let Err(cause) = self.journal(Step::Drop).await {
+            // What was made is removed all the same: who comes after reads the labels.
+            tracing::warn!(%cause, "the journal does not say that the candidate goes");
+        }
         self.told(Step::Drop);
         let began = Instant::now();
         let scope = Scope::label(labels::PROMOTION, self.run.as_str())

@@ -9,9 +9,10 @@ use super::{Place, Trouble, db, gc, say};
 use crate::canonical::lease_name;
 use crate::exit::Exit;
 use crate::instance::Instance;
+use crate::journal;
 use crate::lease::{Lease, Leases, Owner};
 use crate::run::random_bytes;
-use crate::store::{GenerationRecord, Store};
+use crate::store::{GenerationRecord, JournalEntry, Store, Work};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct CanonicalArgs {
@@ -186,8 +187,18 @@ async fn rollback(
         return Err(Trouble::new(Exit::Usage, format!("`{name}` has no such generation to go back to"))
             .hint(format!("{kept}; see `simmer canonical show {name}`")));
     };
+    let step = |step: &str| JournalEntry {
+        recipe: Some(name.clone()),
+        run: run.clone(),
+        kind: Work::Rollback,
+        step: step.to_owned(),
+        since: Utc::now(),
+    };
+    store.journal(&step(journal::ROLL_BACK)).await.map_err(unread)?;
     store.roll_back(&name, *wanted, Utc::now(), &run).await.map_err(unread)?;
+    store.journal(&step(journal::READ_BACK)).await.map_err(unread)?;
     let now = store.canonical(&name).await.map_err(unread)?;
+    store.journal_done(&run).await.map_err(unread)?;
     let Some(now) = now.filter(|now| now.generation == *wanted) else {
         return Err(Trouble::new(
             Exit::NotJudged,
@@ -201,9 +212,9 @@ async fn rollback(
 
 async fn drop_it(place: &Place, instance: &Instance, store: &Store, recipe: &str) -> Result<Exit, Trouble> {
     let (name, _) = instance.recipe(recipe)?;
-    let (_, _ours) = lease(instance, name, "drop the canonical of")?;
+    let (run, _ours) = lease(instance, name, "drop the canonical of")?;
     let engine = gc::connect(place, Some(instance)).await?;
-    let left = crate::canonical::forget(instance, &engine, store, name).await?;
+    let left = crate::canonical::forget(instance, &engine, store, name, &run).await?;
     if left.is_empty() {
         say(&format!("the canonical of {name} is no more\n"));
         return Ok(Exit::Passed);

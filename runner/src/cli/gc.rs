@@ -1,12 +1,18 @@
 //! `simmer gc`.
 
+use chrono::Utc;
+use domain::{RecipeName, RunId};
 use harness::engine::Engine;
 
 use super::args::GcArgs;
-use super::{Place, Trouble, say};
+use super::{Place, Trouble, db, say};
 use crate::exit::Exit;
-use crate::gc::{Fate, KeptToo, find, remove};
-use crate::lease::Leases;
+use crate::gc::{Fate, Found, KeptToo, find, remove};
+use crate::instance::Instance;
+use crate::journal;
+use crate::lease::{Lease, Leases, Owner};
+use crate::run::random_bytes;
+use crate::store::{JournalEntry, Store, Work};
 
 pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
     let GcArgs { dry_run, kept, json } = *args;
@@ -26,10 +32,18 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
     }
     let mut left = Vec::new();
     let mut text = String::new();
+    let journal = if dry_run || found.iter().all(|run| run.fate != Fate::Removed) {
+        None
+    } else {
+        Journal::open(&instance).await?
+    };
     for run in &found {
         let what = match run.fate {
             Fate::Removed if dry_run => "would be removed",
             Fate::Removed => {
+                if let Some(journal) = &journal {
+                    journal.removes(run).await;
+                }
                 left.extend(remove(&engine, run).await);
                 "removed"
             }
@@ -45,6 +59,9 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
             }
         }
     }
+    if let Some(journal) = journal {
+        journal.done().await;
+    }
     if found.is_empty() {
         text += "nothing of a run is in the swarm\n";
     }
@@ -57,11 +74,57 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
     Ok(if left.is_empty() { Exit::Passed } else { Exit::LeftBehind })
 }
 
+/// What a gc removes, written down before it goes. A registry that cannot be used keeps nobody from clearing up.
+struct Journal {
+    run: RunId,
+    store: Store,
+    /// Says that we are alive.
+    _alive: Lease,
+}
+
+impl Journal {
+    async fn open(instance: &Instance) -> Result<Option<Self>, Trouble> {
+        let run = RunId::from_random(random_bytes()?);
+        let owner = Owner::here(run.to_string(), "gc");
+        let leases = Leases::of(&instance.settings.state);
+        let opened =
+            match (leases.take(&format!("run-{run}"), &owner), db::open(&instance.settings.database).await) {
+                (Ok(alive), Ok(store)) => Some(Self { run, store, _alive: alive }),
+                (Err(error), _) => {
+                    tracing::warn!(%error, "what is removed is not journaled");
+                    None
+                }
+                (_, Err(trouble)) => {
+                    tracing::warn!(%trouble, "what is removed is not journaled");
+                    None
+                }
+            };
+        Ok(opened)
+    }
+
+    async fn removes(&self, found: &Found) {
+        let entry = JournalEntry {
+            recipe: RecipeName::parse(&found.recipe).ok(),
+            run: self.run.clone(),
+            kind: Work::Gc,
+            step: journal::REMOVE_RUN.to_owned(),
+            since: Utc::now(),
+        };
+        if let Err(error) = self.store.journal(&entry).await {
+            tracing::warn!(%error, "what is removed is not journaled");
+        }
+    }
+
+    async fn done(self) {
+        if let Err(error) = self.store.journal_done(&self.run).await {
+            tracing::warn!(%error, "gc's own journal stays open");
+        }
+        self.store.close().await;
+    }
+}
+
 /// Connects to the engine that is meant.
-pub(super) async fn connect(
-    place: &Place,
-    instance: Option<&crate::instance::Instance>,
-) -> Result<Engine, Trouble> {
+pub(super) async fn connect(place: &Place, instance: Option<&Instance>) -> Result<Engine, Trouble> {
     Engine::connect(place.engine(instance).as_deref()).await.map_err(|error| {
         Trouble::from_error(Exit::NotJudged, "there is no engine to work with", &error).hint_if(error.hint())
     })

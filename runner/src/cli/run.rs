@@ -7,10 +7,8 @@ use domain::event::Context;
 
 use super::args::RunArgs;
 use super::{Place, Trouble, db, gc, say};
-use crate::canonical::record_of;
 use crate::exit::Exit;
-use crate::run::{FollowLogs, KeepStack, Manner, Outcome, Wanted, run as run_one};
-use crate::store::Store;
+use crate::run::{FollowLogs, KeepStack, Manner, Wanted, remember, run as run_one};
 use crate::view::{Story, Terminal};
 use crate::{cancel, report};
 
@@ -37,10 +35,12 @@ pub(super) async fn run(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
             exit = exit.and(Exit::NotJudged);
             break;
         }
-        match run_one(&instance, &engine, wanted, &manner).await {
+        match run_one(&instance, &engine, &store, wanted, &manner).await {
             Ok(outcome) => {
                 exit = exit.and(outcome.exit());
-                remember(&store, &outcome).await?;
+                remember(&store, &outcome).await.map_err(|error| {
+                    db::of(&error, "the run is over, and the registry cannot be told of it")
+                })?;
                 let view = reports::fold(&outcome.events);
                 page = Some(report::write(&outcome.folder, &view).map_err(|error| unwritten(&error))?);
                 views.push(view);
@@ -65,13 +65,6 @@ pub(super) async fn run(place: &Place, args: RunArgs) -> Result<Exit, Trouble> {
         super::tell(&format!("report: {}\n", page.display()));
     }
     Ok(exit)
-}
-
-/// Tells the registry how a run ended: a green one allows a promotion.
-async fn remember(store: &Store, outcome: &Outcome) -> Result<(), Trouble> {
-    let Some(record) = record_of(&outcome.run, &outcome.events) else { return Ok(()) };
-    let noted = store.run_ended(&record).await;
-    noted.map(drop).map_err(|error| db::of(&error, "the run is over, and the registry cannot be told of it"))
 }
 
 pub(super) fn unwritten(error: &std::io::Error) -> Trouble {

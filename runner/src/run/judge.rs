@@ -12,7 +12,7 @@ use domain::level::level;
 use domain::names::Side;
 use domain::plan::Room;
 use domain::release::newest;
-use domain::{Cause, RunId, Tier, Verdict, What};
+use domain::{Cause, RecipeName, RunId, Tier, Verdict, What};
 use harness::backup::{Repository, Retention, tidy};
 use harness::engine::{Engine, EngineFacts};
 
@@ -25,14 +25,17 @@ use super::side::SideEnd;
 use super::sides::{Grounds, take_sides};
 use crate::beside::Beside;
 use crate::cancel::Cancel;
+use crate::canonical::record_of;
 use crate::cli::Trouble;
 use crate::exam;
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::instance::ask::Judged;
+use crate::journal;
 use crate::lease::{Lease, Leases, Owner};
 use crate::log::Log;
 use crate::mask::Masker;
+use crate::store::{JournalEntry, Store, StoreError, Work};
 use crate::view::Terminal;
 
 /// How a run is carried out, beside what it is about.
@@ -53,6 +56,8 @@ pub struct Outcome {
     pub left: Vec<String>,
     pub events: Vec<Event>,
     pub folder: PathBuf,
+    /// The run is alive until the registry was told of it.
+    _alive: Lease,
 }
 
 impl Outcome {
@@ -63,10 +68,11 @@ impl Outcome {
     }
 }
 
-/// Takes one recipe through its tiers.
+/// Takes one recipe through its tiers. How it ended is for the caller to tell the registry, which [`remember`] does.
 pub async fn run(
     instance: &Instance,
     engine: &Engine,
+    store: &Store,
     wanted: &Wanted,
     manner: &Manner,
 ) -> Result<Outcome, Trouble> {
@@ -78,26 +84,73 @@ pub async fn run(
         Trouble::from_error(Exit::NotJudged, format!("could not run `{}`", wanted.recipe), &error)
             .hint("wait until that run has ended, or stop it")
     };
-    let _alive = leases.take(&format!("run-{id}"), &owner).map_err(held)?;
+    let alive = leases.take(&format!("run-{id}"), &owner).map_err(held)?;
     let folder = instance.settings.state.join("runs").join(id.as_str());
+    let (recipe, _) = instance.recipe(&wanted.recipe)?;
+    let journal = Journal { store, recipe, run: id.clone() };
+    journal.takes(journal::PREPARE).await;
     let prepared = match prepare(instance, wanted, id, &manner.cancel).await {
         Ok(prepared) => prepared,
         Err(trouble) => {
             // Nothing ran, so there is no run: leave no folder of one.
             drop_folder(&folder);
+            journal.done().await;
             return Err(trouble);
         }
     };
     let outcome = match port_leases(&leases, &prepared, &owner) {
-        Ok(_ports) => judged(instance, engine, &facts, &prepared, manner).await,
+        Ok(_ports) => {
+            journal.takes(journal::JUDGE).await;
+            judged(instance, engine, &facts, &prepared, manner, alive).await
+        }
         Err(error) => Err(held(error)),
     };
     drop_folder(&folder.join("trees"));
     drop_folder(&folder.join("work"));
     if outcome.is_err() {
         drop_folder(&folder);
+        journal.done().await;
     }
     outcome
+}
+
+/// Tells the registry how a run ended: a green one allows a promotion.
+pub async fn remember(store: &Store, outcome: &Outcome) -> Result<(), StoreError> {
+    let Some(record) = record_of(&outcome.run, &outcome.events) else { return Ok(()) };
+    let journal = Journal { store, recipe: &record.recipe, run: outcome.run.clone() };
+    journal.takes(journal::RECORD).await;
+    let noted = store.run_ended(&record).await;
+    journal.done().await;
+    noted.map(drop)
+}
+
+/// What a cold run does, written down before it is done. A run needs no registry until it is over: one that cannot be
+/// written to is for the diary.
+struct Journal<'a> {
+    store: &'a Store,
+    recipe: &'a RecipeName,
+    run: RunId,
+}
+
+impl Journal<'_> {
+    async fn takes(&self, step: &str) {
+        let entry = JournalEntry {
+            recipe: Some(self.recipe.clone()),
+            run: self.run.clone(),
+            kind: Work::Run,
+            step: step.to_owned(),
+            since: Utc::now(),
+        };
+        if let Err(error) = self.store.journal(&entry).await {
+            tracing::warn!(%error, step, "a step of the run is not journaled");
+        }
+    }
+
+    async fn done(&self) {
+        if let Err(error) = self.store.journal_done(&self.run).await {
+            tracing::warn!(%error, "the journal still says that the run is under way");
+        }
+    }
 }
 
 pub(crate) fn drop_folder(folder: &std::path::Path) {
@@ -123,6 +176,7 @@ async fn judged(
     facts: &EngineFacts,
     prepared: &Prepared,
     manner: &Manner,
+    alive: Lease,
 ) -> Result<Outcome, Trouble> {
     let began = Instant::now();
     let masker = Masker::default();
@@ -186,6 +240,7 @@ async fn judged(
         left,
         events: log.events(),
         folder: prepared.folder.clone(),
+        _alive: alive,
     })
 }
 

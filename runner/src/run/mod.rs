@@ -28,7 +28,7 @@ mod witness;
 
 pub(crate) use build::{Ground, Owner, Ownership, SecretStore, build};
 pub(crate) use judge::{Common, drop_folder, open_log, port_leases, preflight, random_bytes, share, tick};
-pub use judge::{Manner, Outcome, run};
+pub use judge::{Manner, Outcome, remember, run};
 pub use lint::{LintSubject, canonical_domain, lint_tree};
 pub use prepare::{Prepared, Wanted};
 pub(crate) use prepare::{brought, prepare};

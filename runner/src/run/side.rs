@@ -21,6 +21,8 @@ use super::retained::{Retained, Yield};
 use super::shared::{FollowLogs, KeepStack, Shared};
 use super::witness::{self, Witness};
 use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis};
+use crate::kill;
+use crate::store::Work;
 
 /// Releases of a side, ready to deploy.
 #[derive(Debug)]
@@ -248,6 +250,8 @@ impl SideRun<'_> {
         let planned = self.plan.acts[nth].clone();
         let stage = planned.act.name().to_owned();
         self.tell(What::StageStarted { side: self.at.side, nth: self.at.nth, stage: stage.clone() });
+        let work = if self.retained.is_some() { Work::Promotion } else { Work::Run };
+        kill::act_begins(work, &stage);
         let began = Instant::now();
         let cancel = self.shared.cancel.clone();
         let limit = limits.acts[nth].1.to_std().unwrap_or_default();
@@ -260,6 +264,7 @@ impl SideRun<'_> {
                 Err(Cause::Timeout { limit: stage.clone(), seconds: limit.as_secs() })
             }),
         };
+        kill::act_ended(work, &stage);
         let (ok, did) = match &done {
             Ok(_) => (true, None),
             Err(cause) => (false, Some(Did::from(cause.to_string()))),

@@ -31,6 +31,11 @@ pub enum Change {
         recipe: RecipeName,
         generation: Generation,
     },
+    /// A generation that was committed is kept no longer: its volumes go.
+    GivenUp {
+        recipe: RecipeName,
+        generation: Generation,
+    },
     Retired {
         recipe: RecipeName,
         generation: Generation,
@@ -71,6 +76,7 @@ impl Change {
             Self::Promised { .. } => "promised",
             Self::Committed { .. } => "committed",
             Self::Dropped { .. } => "dropped",
+            Self::GivenUp { .. } => "given_up",
             Self::Retired { .. } => "retired",
             Self::RolledBack { .. } => "rolled_back",
             Self::CanonicalDropped { .. } => "canonical_dropped",
@@ -89,6 +95,7 @@ impl Change {
             Self::Committed { record } => Some(&record.recipe),
             Self::Promised { recipe, .. }
             | Self::Dropped { recipe, .. }
+            | Self::GivenUp { recipe, .. }
             | Self::Retired { recipe, .. }
             | Self::RolledBack { recipe, .. }
             | Self::CanonicalDropped { recipe }
@@ -110,6 +117,7 @@ impl Change {
             Self::Journaled { entry } => Some(&entry.run),
             Self::SweepEnded { sweep } => Some(&sweep.id),
             Self::Dropped { .. }
+            | Self::GivenUp { .. }
             | Self::Retired { .. }
             | Self::CanonicalDropped { .. }
             | Self::Held { .. }
@@ -201,6 +209,7 @@ impl State {
             }
             Change::Committed { record } => self.committed(record),
             Change::Dropped { recipe, generation } => self.dropped(recipe, *generation),
+            Change::GivenUp { recipe, generation } => self.given_up(recipe, *generation),
             Change::Retired { recipe, generation } => self.retired(recipe, *generation),
             Change::RolledBack { recipe, to, at: _, by: _ } => self.rolled_back(recipe, *to),
             Change::CanonicalDropped { recipe } => {
@@ -287,6 +296,21 @@ impl State {
             Standing::Dropped => Ok(Took::Same),
             Standing::Committed => {
                 Err(Refused::NoCandidate { recipe: recipe.clone(), generation, standing: there.standing })
+            }
+        }
+    }
+
+    fn given_up(&mut self, recipe: &RecipeName, generation: Generation) -> Result<Took, Refused> {
+        let named = self.canonicals.get(recipe).is_some_and(|record| record.generation == generation);
+        let there = self.generation(recipe, generation)?;
+        match there.standing {
+            Standing::Committed if !named => {
+                there.standing = Standing::Dropped;
+                Ok(Took::Changed)
+            }
+            Standing::Dropped => Ok(Took::Same),
+            standing @ (Standing::Candidate | Standing::Committed) => {
+                Err(Refused::StillWanted { recipe: recipe.clone(), generation, standing })
             }
         }
     }

@@ -17,6 +17,7 @@ use super::fold::{Change, Took};
 use super::migrate::migrate;
 use super::records::{GenerationRecord, Hold, HoldKind, JournalEntry, RunRecord, SweepRecord};
 use super::rows::{self, Filter, Moments};
+use crate::kill;
 
 /// Longest time for reaching a database: a server across a slow line, a TLS handshake included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -161,6 +162,12 @@ impl Store {
         self.take(Change::Dropped { recipe: recipe.clone(), generation }).await
     }
 
+    /// Notes that a generation which was committed is kept no longer, and that its volumes go: nobody goes back to it from
+    /// here on, and what is left of it is garbage. Refused for the one that the record names, and for a candidate.
+    pub async fn given_up(&self, recipe: &RecipeName, generation: Generation) -> Result<Took, StoreError> {
+        self.take(Change::GivenUp { recipe: recipe.clone(), generation }).await
+    }
+
     /// Notes that a generation's volumes are gone. Refused for the one that the record names, and for a candidate.
     pub async fn retired(&self, recipe: &RecipeName, generation: Generation) -> Result<Took, StoreError> {
         self.take(Change::Retired { recipe: recipe.clone(), generation }).await
@@ -184,11 +191,15 @@ impl Store {
 
     /// Notes which step of its work a run is about to take.
     pub async fn journal(&self, entry: &JournalEntry) -> Result<Took, StoreError> {
-        self.take(Change::Journaled { entry: entry.clone() }).await
+        kill::ended(&entry.run);
+        let took = self.take(Change::Journaled { entry: entry.clone() }).await?;
+        kill::begins(entry);
+        Ok(took)
     }
 
     /// Notes that a run has nothing in flight any more.
     pub async fn journal_done(&self, run: &RunId) -> Result<Took, StoreError> {
+        kill::ended(run);
         self.take(Change::JournalDone { run: run.clone() }).await
     }
 

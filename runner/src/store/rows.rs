@@ -37,6 +37,7 @@ impl Moments {
     }
 
     pub(super) fn tell(&self, moment: Moment) {
+        crate::kill::wrote(moment);
         if let Some(watch) = &self.0 {
             watch(moment);
         }
@@ -330,6 +331,7 @@ pub(super) async fn what_concerns(conn: &mut AnyConnection, change: &Change) -> 
         Change::Promised { recipe, .. }
         | Change::Committed { record: Canonical { recipe, .. } }
         | Change::Dropped { recipe, .. }
+        | Change::GivenUp { recipe, .. }
         | Change::Retired { recipe, .. }
         | Change::RolledBack { recipe, .. }
         | Change::CanonicalDropped { recipe } => {

@@ -8,12 +8,12 @@ use harness::engine::Engine;
 use reports::{RunView, State};
 
 use super::turns::{ColdEnd, Work};
-use crate::canonical::{self, Promoted, Way, record_of};
+use crate::canonical::{self, Promoted, Way};
 use crate::cli::Trouble;
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::report;
-use crate::run::{Manner, Wanted, run};
+use crate::run::{Manner, Wanted, remember, run};
 use crate::store::Store;
 
 /// Runs recipes as `simmer run` does, and promotes as `simmer promote` does.
@@ -35,16 +35,14 @@ impl Work for OnSwarm<'_> {
             tiers: Tier::COLD.into(),
             context: Context::Sweep,
         };
-        match Box::pin(run(self.instance, self.engine, &wanted, &self.manner)).await {
+        match Box::pin(run(self.instance, self.engine, self.store, &wanted, &self.manner)).await {
             Ok(outcome) => {
                 // The view is folded from events, which are masked; the outcome's own verdicts are not.
                 let view = reports::fold(&outcome.events);
                 if let Err(error) = report::write(&outcome.folder, &view) {
                     tracing::warn!(run = %outcome.run, %error, "the run's report is not written");
                 }
-                if let Some(record) = record_of(&outcome.run, &outcome.events)
-                    && let Err(error) = self.store.run_ended(&record).await
-                {
+                if let Err(error) = remember(self.store, &outcome).await {
                     // A promotion is then refused, and says so in the row.
                     tracing::warn!(run = %outcome.run, %error, "the registry cannot be told of the run");
                 }

@@ -33,6 +33,7 @@ fn change() -> impl Strategy<Value = Change> {
                 record: Canonical { cold: run(small), ..record(name, number, "1.0.0+1") },
             },
             3 => Change::Dropped { recipe: recipe(name), generation },
+            4 if flag => Change::GivenUp { recipe: recipe(name), generation },
             4 => Change::Retired { recipe: recipe(name), generation },
             5 => Change::RolledBack { recipe: recipe(name), to: generation, at: minute(1), by: run(small) },
             // Seldom, or nothing would ever grow.
@@ -91,6 +92,7 @@ fn sensible(change: Change, state: &State) -> Change {
         other @ (Change::RunEnded { .. }
         | Change::Promised { .. }
         | Change::Dropped { .. }
+        | Change::GivenUp { .. }
         | Change::Retired { .. }
         | Change::CanonicalDropped { .. }
         | Change::Journaled { .. }
@@ -109,6 +111,7 @@ async fn ask(store: &Store, change: &Change) -> Result<Took, StoreError> {
         }
         Change::Committed { record } => store.commit(record).await,
         Change::Dropped { recipe, generation } => store.dropped(recipe, *generation).await,
+        Change::GivenUp { recipe, generation } => store.given_up(recipe, *generation).await,
         Change::Retired { recipe, generation } => store.retired(recipe, *generation).await,
         Change::RolledBack { recipe, to, at, by } => store.roll_back(recipe, *to, *at, by).await,
         Change::CanonicalDropped { recipe } => store.drop_canonical(recipe).await,
