@@ -13,28 +13,31 @@ const SECRETS: [&str; 3] = ["client_key", "cookie_key", "admin_pass"];
 /// Asks every 100 ms, each time by name and over a connection of its own, and writes down what came.
 const PROBER: &str = r"
 const http = require('node:http'), fs = require('node:fs')
-const told = { asked: 0, answered: 0, failed: 0, slowest: 0, last: '' }
-let begun = false
-const ask = () => new Promise((done) => {
+const told = { asked: 0, answered: 0, failed: 0, slow: [], last: '' }
+const ask = (seen) => new Promise((done) => {
+  const at = performance.now(), mark = (name) => () => { seen[name] = Math.round(performance.now() - at) }
   const broke = (error) => done(String(error))
-  const request = http.get(process.env.PROVIDER, { agent: false, timeout: 2000 }, (answer) => {
+  const request = http.get(process.env.PROVIDER, { agent: false, family: 4, timeout: 5000 }, (answer) => {
     let body = ''
     answer.on('data', (part) => { body += part }).on('error', broke)
-    answer.on('end', () => done(answer.statusCode === 200 && body.includes('issuer') ? '' : 'status ' + answer.statusCode))
+    answer.on('end', mark('answered')).on('end', () => done(answer.statusCode === 200 && body.includes('issuer') ? '' : 'status ' + answer.statusCode))
   })
-  request.on('timeout', () => request.destroy(new Error('no answer in 2 s'))).on('error', broke)
+  request.on('socket', (socket) => socket.on('lookup', mark('found')).on('connect', mark('connected')))
+  request.on('timeout', () => request.destroy(new Error('no answer in 5 s'))).on('error', broke)
 })
 const probe = async () => {
-  const at = performance.now(), trouble = await ask()
-  // Until it has answered once it is still on its way up.
-  if (!begun && trouble) return
-  begun = true
+  const seen = { at: new Date().toISOString() }, trouble = await ask(seen)
   told.asked += 1
   if (trouble) { told.failed += 1; told.last = new Date().toISOString() + ' ' + trouble } else told.answered += 1
-  told.slowest = Math.max(told.slowest, Math.round(performance.now() - at))
+  if (seen.answered > 500) told.slow.push(seen)
   fs.writeFileSync('/tmp/new', JSON.stringify(told)); fs.renameSync('/tmp/new', '/tmp/told')
 }
-setInterval(probe, 100)
+// One at a time until it is up: a name that nobody has yet may be looked up for seconds, and few are at once.
+const begin = async () => {
+  while (await ask({})) await new Promise((later) => setTimeout(later, 100))
+  setInterval(probe, 100)
+}
+begin()
 ";
 
 /// The sign-on provider of the samples, deployed with the Docker CLI by somebody who knows nothing of us.
@@ -147,5 +150,5 @@ fn a_provider_answers_every_100_ms_throughout_a_run_a_promotion_and_a_gc() {
     assert_eq!(told["failed"], 0, "{told}");
     assert!(asked > 100 && asked * 10 > tenths * 8, "{asked} probes in {tenths} tenths of a second: {told}");
     assert_eq!(provider.containers("app"), container, "nobody restarted it");
-    println!("{asked} probes in {} s, none failed, the slowest took {} ms", tenths / 10, told["slowest"]);
+    println!("{asked} probes in {} s, none failed; slower than half a second: {}", tenths / 10, told["slow"]);
 }
