@@ -1,11 +1,11 @@
 //! Green cold, red on data that aged: the canonical is left whole, and its release still starts.
 
-use crate::warm::{Given, bytes_of, carried, ground, is_green_cold, shown, standings, volumes};
+use crate::warm::{Given, Soak, bytes_of, carried, ground, is_green_cold, shown, standings, volumes};
 
 /// A release that is green cold is refused by data of an older one. Asserts that nothing happened to the canonical;
 /// returns story and result of the promotion.
 fn refused_by_its_data(shelf: &str, recipe: &str, old: &str, new: &str, says: &str) -> String {
-    let ground = ground(shelf, recipe);
+    let ground = ground(shelf, recipe, Soak::Short);
     let _given = Given(&ground, recipe);
     let born = carried(&ground, recipe, old);
     let committed = volumes(&ground, "-g1");

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ground::Ground;
-use crate::warm::{Given, carried, docker, ground, releases, wait_until};
+use crate::warm::{Given, Soak, carried, docker, ground, releases, wait_until};
 
 const SECRETS: [&str; 3] = ["client_key", "cookie_key", "admin_pass"];
 
@@ -133,7 +133,7 @@ fn collect_garbage(ground: &Ground) {
 #[test]
 #[expect(clippy::print_stdout, reason = "how many probes it was is what one wants to know of it")]
 fn a_provider_answers_every_100_ms_throughout_a_run_a_promotion_and_a_gc() {
-    let ground = ground("samples", "radicale");
+    let ground = ground("samples", "radicale", Soak::AsItIs);
     let elsewhere = tempfile::tempdir().unwrap();
     let provider = Provider::deploy(elsewhere.path());
     let container = provider.containers("app");

@@ -2,7 +2,7 @@
 
 use crate::ground::Ground;
 use crate::warm::{
-    Given, bytes_of, carried, differences, docker, ground, instance, is_green_cold, promoted, releases,
+    Given, Soak, bytes_of, carried, differences, docker, ground, instance, is_green_cold, promoted, releases,
     shown, standings, volumes, wait_until,
 };
 
@@ -63,7 +63,7 @@ impl Drop for Foreign {
 /// Four things that a registry finds one morning, one after the other on the same canonical.
 #[test]
 fn cc_111_cc_112_cc_151_cc_186_what_was_left_is_named_and_repaired_and_what_is_foreign_is_left_alone() {
-    let ground = ground("samples", RECIPE);
+    let ground = ground("samples", RECIPE, Soak::Short);
     let _given = Given(&ground, RECIPE);
     let releases = releases(&ground, RECIPE);
     let (first, second) = (&releases[0], &releases[1]);

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::ground::Ground;
-use crate::warm::{Given, carried, ground, in_volume, promoted, releases, shown, standings, volumes, word};
+use crate::warm::{
+    Given, Soak, carried, ground, in_volume, promoted, releases, shown, standings, volumes, word,
+};
 
 /// Carries every release onto the canonical, oldest first, and asserts of each what has to be so; returns what was shown
 /// after the last.
@@ -52,7 +54,7 @@ fn grown(ground: &Ground, recipe: &str, count: &str) -> Value {
 
 #[test]
 fn cc_101_cc_108_cc_110_radicale_keeps_the_calendar_of_its_first_release_and_data_never_goes_back() {
-    let ground = ground("samples", "radicale");
+    let ground = ground("samples", "radicale", Soak::Short);
     let too_early = ground.simmer(&["promote", "radicale"]);
     assert_eq!(too_early.exit, 2, "{}", too_early.stderr);
     assert!(too_early.stderr.contains("has no green cold run"), "{}", too_early.stderr);
@@ -102,7 +104,7 @@ fn cc_101_cc_108_cc_110_radicale_keeps_the_calendar_of_its_first_release_and_dat
 /// PostgreSQL, two secrets, a config made from a template, and from the second release on a job that moves the schema.
 #[test]
 fn cc_108_cc_116_kinto_keeps_database_and_secrets_from_its_first_release_to_its_last() {
-    let ground = ground("samples", "kinto");
+    let ground = ground("samples", "kinto", Soak::Short);
     let _given = Given(&ground, "kinto");
     let grown = grown(&ground, "kinto", "records");
     assert_eq!(standings(&grown), ["g1 committed", "g2 committed", "g3 committed"]);

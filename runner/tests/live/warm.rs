@@ -20,10 +20,25 @@ impl Drop for Given<'_> {
     }
 }
 
+/// How long a settled stack is watched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Soak {
+    /// As the sample has it.
+    AsItIs,
+    /// A second: for stories of many promotions that are about something else.
+    Short,
+}
+
 /// An instance under a domain of its own: a canonical's name is the same in every instance that shares one, and a second
 /// one is refused, as it should be.
-pub(crate) fn ground(shelf: &str, recipe: &str) -> Ground {
+pub(crate) fn ground(shelf: &str, recipe: &str, soak: Soak) -> Ground {
     let ground = Ground::with(shelf, recipe, "");
+    if soak == Soak::Short {
+        let overlay = format!("overlays/{recipe}/overlay.toml");
+        let text = std::fs::read_to_string(ground.path().join(&overlay)).unwrap();
+        assert!(text.contains("[health]\n") && !text.contains("soak ="), "{text}");
+        ground.write(&overlay, &text.replacen("[health]\n", "[health]\nsoak = \"1s\"\n", 1));
+    }
     let domain = format!("t{}.test", std::process::id());
     ground.write("simmer.toml", &format!("base_domain = {domain:?}\nstate = \"state\"\n"));
     let file = format!("recipes/{recipe}.toml");
