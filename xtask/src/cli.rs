@@ -46,7 +46,7 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
-    /// Take real applications through install and upgrade, and name the report to open
+    /// Sweep over real applications twice, cold to canonical and then to a newer release; names the report to open
     Demo,
     /// Measure
     Bench,
@@ -108,7 +108,7 @@ pub(crate) fn main() -> Result<ExitCode> {
                 Verdict::Failed => ExitCode::FAILURE,
             });
         }
-        Command::Demo => demo::demo(&places)?,
+        Command::Demo => return demo::demo(&places),
         Command::Bench => bench::bench(&places)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,

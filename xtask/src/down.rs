@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::call::Call;
+use crate::demo;
 use crate::engine::{self, Engine};
 use crate::images;
 use crate::lock;
@@ -24,6 +25,7 @@ pub(crate) enum Left {
 
 /// Undoes `up`. What it had to leave is in the answer and on the screen.
 pub(crate) fn down(places: &Places) -> Result<Left> {
+    let _demo = demo::hold(places, "down")?;
     let _lock = lock::take(&places.state().join("xtask.lock"), "down")?;
     let mut record = Record::open(&places.state())?;
     let progress = Progress::new();
@@ -31,6 +33,7 @@ pub(crate) fn down(places: &Places) -> Result<Left> {
     progress.step("second engine", || second::stop(places))?;
     progress.step("heavy images", || up::stop_builder(places))?;
     if matches!(engine::ask()?, Engine::Up { .. }) {
+        progress.step("demo", || demo::clear(places))?;
         progress.step("containers", || containers(&mut record))?;
         let users = users()?;
         if users.is_empty() {
@@ -112,10 +115,12 @@ fn users() -> Result<Vec<String>> {
 }
 
 /// What `up` and the other commands here keep in the state folder. Runs keep theirs beside it.
-const OURS: [&str; 11] = [
+const OURS: [&str; 13] = [
     "aged",
     "broken",
     "build",
+    "demo",
+    "demo.new",
     "engine",
     "heavy.holder",
     "heavy.lock",
@@ -127,7 +132,7 @@ const OURS: [&str; 11] = [
     "xtask.json",
 ];
 
-/// Removes what we keep in the state folder, but for the downloads and the lock that we hold.
+/// Removes what we keep in the state folder, but for the downloads and the locks that we hold.
 fn state(places: &Places) -> Result<Outcome> {
     for path in OURS.map(|name| places.state().join(name)) {
         let removed = if path.is_dir() {

@@ -16,7 +16,14 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Holds the lock until it is dropped. The engine frees it as well when the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Returns the lock for a child to hold as well: it is free when both have let go.
+    pub(crate) fn share(&self) -> Result<File> {
+        self.file.try_clone().context("could not share the lock")
+    }
 }
 
 /// Takes the lock at `path` for `purpose`, waiting for its holder. Errors: after half an hour, with the holder's name.
@@ -58,7 +65,7 @@ fn take_within(path: &Path, purpose: &str, limit: Duration) -> Result<Lock> {
     // Beside the lock and not in it: a reader must never meet a half-written name.
     fs::write(holder_of(path), format!("`xtask {purpose}` (pid {})", std::process::id()))
         .with_context(|| format!("could not write the holder of `{}`", path.display()))?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 fn holder_of(path: &Path) -> PathBuf {

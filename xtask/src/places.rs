@@ -43,6 +43,11 @@ impl Places {
         self.state().join("log")
     }
 
+    /// The demo's instance, with its state in it.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.state().join("demo")
+    }
+
     /// Sample recipes, broken ones, and the instance that enrols them.
     pub(crate) fn samples(&self) -> PathBuf {
         self.root.join("samples")

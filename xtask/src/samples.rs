@@ -85,6 +85,11 @@ fn repository(recipe: &Path, target: &Path) -> Result<Made> {
     Ok(Made::Now)
 }
 
+/// Returns the tags of a recipe's releases, in their order.
+pub(crate) fn tags(recipe: &Path) -> Result<Vec<String>> {
+    Ok(releases(recipe)?.into_iter().map(|release| release.tag).collect())
+}
+
 /// The releases of a recipe in their order.
 fn releases(recipe: &Path) -> Result<Vec<Release>> {
     let mut releases = Vec::new();
