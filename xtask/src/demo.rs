@@ -77,8 +77,9 @@ fn give_back(simmer: &Path, places: &Places) -> Result<Outcome> {
             format!("could not give back what an earlier demo keeps; its instance is `{}`", demo.display())
         })
     };
-    // First what runs of it left that were killed; then what it keeps by intention.
+    // First what runs and promotions of it left that were killed; then what it keeps by intention.
     instance(&["gc"])?;
+    instance(&["reconcile"])?;
     for recipe in &kept {
         instance(&["canonical", "drop", recipe, "--delete-data"])?;
     }
