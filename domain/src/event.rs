@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::canonical::{Fingerprint, Generation};
+use crate::canonical::{Canonical, Fingerprint, Generation};
 use crate::cause::{ProbeStep, Vantage};
 use crate::data::{Counts, DataState, Datum, HookRun, Snapshot};
 use crate::names::{Domain, RecipeName, RunId, Side, StackName};
@@ -201,6 +201,9 @@ pub enum What {
         /// The green cold run that allows it; a dry promotion needs none.
         cold: Option<RunId>,
         cold_level: u8,
+        /// What the record said before; `None` when the canonical is born now, and in older logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stood: Option<Box<Stood>>,
     },
     /// The candidate generation's volumes are there.
     GenerationMade {
@@ -285,6 +288,32 @@ pub enum What {
         millis: u64,
         left: Vec<String>,
     },
+}
+
+/// How a canonical stood when a promotion began, as its record told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stood {
+    pub born: DateTime<Utc>,
+    /// When the generation that it stood on was committed.
+    pub at: DateTime<Utc>,
+    /// Advances survived until then.
+    pub advances: u32,
+    /// Releases at which markers were planted, oldest first.
+    pub planted: Vec<String>,
+    pub fingerprint: Fingerprint,
+}
+
+impl From<&Canonical> for Stood {
+    fn from(canonical: &Canonical) -> Self {
+        let Canonical { born, at, advances, planted, fingerprint, .. } = canonical;
+        Self {
+            born: *born,
+            at: *at,
+            advances: *advances,
+            planted: planted.iter().map(|planted| planted.release.clone()).collect(),
+            fingerprint: fingerprint.clone(),
+        }
+    }
 }
 
 /// What became of a copy that was open.

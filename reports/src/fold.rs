@@ -144,12 +144,13 @@ impl Folding {
                 let snapshot = SnapshotView { deed: SnapshotDeed::Restored, snapshot: snapshot.clone() };
                 self.side(*side, *nth).snapshots.push(snapshot);
             }
-            What::PromotionStarted { from, to, cold, cold_level } => {
+            What::PromotionStarted { from, to, cold, cold_level, stood } => {
                 self.view.promotion = Some(PromotionView {
                     from: from.clone(),
                     to: *to,
                     cold: cold.clone(),
                     cold_level: *cold_level,
+                    stood: stood.as_deref().cloned(),
                     copied: None,
                     fingerprint: None,
                     returned: None,

@@ -15,6 +15,7 @@ use domain::{Cause, Tier, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::advice::{advice, whose};
+use crate::promotion::{StepEnd, StepTold, steps};
 use crate::side::{ProbeView, SideView};
 use crate::text::{one_line, plain};
 use crate::view::{End, RunView, TierView, context, fault_of, saturating_sum, source, tier_of_hook, vantage};
@@ -61,6 +62,13 @@ fn suite(run: &RunView, what: &str) -> TestSuite {
     if let Some(wall) = run.wall() {
         say("overhead_millis", &wall.ours_millis.to_string());
     }
+    if let Some(promotion) = &run.promotion {
+        say("promotion", promotion.state(run).name());
+        say("canonical", &promotion.stands(run, |name| format!("`{name}`")));
+        for fact in promotion.facts(run) {
+            say(&format!("promotion_{}", fact.name.replace(' ', "_")), &fact.says);
+        }
+    }
     if let Some(start) = &run.start {
         suite.set_timestamp(start.at);
     }
@@ -82,6 +90,10 @@ fn tier_suite(run: &RunView, tier: &TierView) -> TestSuite {
     for side in &carrying {
         let at = if carrying.len() > 1 { format!(" side {}", side.label()) } else { String::new() };
         suite.add_test_cases(named.cases_of(side, &at));
+    }
+    if tier.tier == Tier::Advance {
+        let steps: Vec<TestCase> = steps(run).iter().map(|step| named.step(step)).collect();
+        suite.add_test_cases(steps);
     }
     suite
 }
@@ -299,6 +311,20 @@ impl Named<'_> {
         if let Some(file) = &hook.file {
             case.set_system_out(plain(&format!("output: {file}")));
         }
+        case
+    }
+
+    /// A step of a promotion, with its time.
+    fn step(&mut self, step: &StepTold<'_>) -> TestCase {
+        let status = match step.end {
+            StepEnd::Passed => TestCaseStatus::success(),
+            StepEnd::Failed => status_of(self.kind, "step", &step.detail(), plain(&step.detail())),
+            StepEnd::Open => {
+                status_of(NonSuccessKind::Error, "did_not_end", &step.detail(), plain(&step.detail()))
+            }
+        };
+        let mut case = self.case(Source::Generic, &format!("step {}", step.name), status, step.millis);
+        case.set_system_out(plain(&step.detail()));
         case
     }
 

@@ -14,6 +14,7 @@ mod log;
 mod markdown;
 mod outcome;
 mod page;
+mod promotion;
 mod side;
 mod sweep;
 mod table;
@@ -31,6 +32,7 @@ pub use log::{Garbled, Log, read};
 pub use markdown::markdown;
 pub use outcome::{FORMAT as OUTCOME_FORMAT, SCHEMA as OUTCOME_SCHEMA, outcome_json};
 pub use page::{Logs, MANIFEST, index_page, page_path, run_page};
+pub use promotion::PromotionState;
 pub use side::{
     Cleared, Counted, ImagesOf, KeptFile, KeptLog, ProbeView, Share, SideView, SnapshotDeed, SnapshotView,
     StageEnd, StageView, TestView,
@@ -41,6 +43,9 @@ pub use sweep::{
 };
 pub use table::{summary, table};
 pub use tally::Tally;
-pub use text::{bytes, plain, span};
-pub use view::{BaseVerdict, End, RunView, Start, State, TierView, Trouble, Warning, is_inside};
+pub use text::{bytes, count, plain, span};
+pub use view::{
+    BaseVerdict, End, PromotionEnd, PromotionView, RunView, Start, State, TierView, Trouble, Warning,
+    is_inside,
+};
 pub use wall::Wall;

@@ -6,6 +6,7 @@ use domain::verdict::Skip;
 use domain::{Cause, Verdict};
 
 use crate::advice::{advice, whose};
+use crate::promotion::StepEnd;
 use crate::side::SnapshotDeed;
 use crate::table::last_stage;
 use crate::tally::Tally;
@@ -39,6 +40,7 @@ pub fn markdown(run: &RunView) -> String {
         }
         None => {}
     }
+    out.push_str(&promotion(run));
     out.push_str(&tiers(run));
     out.push_str(&facts(run));
     out.push_str(&list("Tests that did not pass", &bad_tests(run)));
@@ -127,6 +129,41 @@ fn tally(of: Tally) -> String {
     let parts = [("✗", failed), ("?", broken), ("–", skipped), ("✓", passed)];
     let parts = parts.into_iter().filter(|(_, n)| *n > 0).map(|(mark, n)| format!("{mark} {n}"));
     parts.collect::<Vec<_>>().join(" · ")
+}
+
+/// Where the canonical stands, and what a promotion did with it.
+fn promotion(run: &RunView) -> String {
+    let Some(view) = &run.promotion else { return String::new() };
+    let mut out = String::new();
+    if let Some(headline) = crate::promotion::headline(run) {
+        out.push_str(&format!("**{headline}.** "));
+    }
+    out.push_str(&view.stands(run, code));
+    out.push_str("\n\n");
+    for fact in view.facts(run) {
+        out.push_str(&format!("- {} {}\n", fact.name, code(&one_line(&fact.says, WIDTH))));
+    }
+    for count in view.counts() {
+        let told = match (count.before, count.after) {
+            (Some(before), Some(after)) => format!("{before} → {after}"),
+            (Some(one), None) | (None, Some(one)) => one.to_string(),
+            (None, None) => continue,
+        };
+        out.push_str(&format!("- {} {told}\n", code(count.name)));
+    }
+    let steps: Vec<String> = crate::promotion::steps(run)
+        .iter()
+        .map(|step| match step.end {
+            StepEnd::Passed => format!("{} {}", step.name, span(step.millis)),
+            StepEnd::Failed => format!("**✗ {}** {}", step.name, span(step.millis)),
+            StepEnd::Open => format!("{} without an end", step.name),
+        })
+        .collect();
+    if !steps.is_empty() {
+        out.push_str(&format!("- steps: {}\n", steps.join(" · ")));
+    }
+    out.push('\n');
+    out
 }
 
 fn tiers(run: &RunView) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use domain::canonical::Fingerprint;
 use domain::data::{Counts, DataState, Datum, HookRun, Snapshot};
 use domain::event::{Context, Deviation, Finding, Probed, Whose};
 use domain::names::Side;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use crate::side::{ImagesOf, SideView, SnapshotDeed, StageView};
 use crate::tally::Tally;
-use crate::view::{BaseVerdict, End, RunView, TierView, fault_of};
+use crate::view::{BaseVerdict, End, PromotionView, RunView, TierView, fault_of};
 use crate::wall::Wall;
 
 /// The version of the outcome format.
@@ -55,6 +56,40 @@ struct Outcome<'a> {
     warnings: Vec<&'a str>,
     left: Vec<&'a str>,
     trouble: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promotion: Option<PromotionOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct PromotionOut<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<StandOut<'a>>,
+    to: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    born: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advances: Option<u32>,
+    planted: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<PrintOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<PrintOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct StandOut<'a> {
+    release: &'a str,
+    generation: u32,
+}
+
+#[derive(Serialize)]
+struct PrintOut<'a> {
+    files: u64,
+    bytes: u64,
+    counts: &'a Counts,
 }
 
 #[derive(Serialize)]
@@ -226,6 +261,26 @@ fn outcome(run: &RunView) -> Outcome<'_> {
         warnings: run.warnings.iter().map(|w| w.says.as_str()).collect(),
         left: run.left(),
         trouble: run.trouble.sentences(),
+        promotion: run.promotion.as_ref().map(|view| promotion(run, view)),
+    }
+}
+
+fn promotion<'a>(run: &RunView, view: &'a PromotionView) -> PromotionOut<'a> {
+    let (born, advances) = view.age();
+    let print = |print: &'a Fingerprint| {
+        let (files, bytes) = print.totals();
+        PrintOut { files, bytes, counts: &print.counts }
+    };
+    PromotionOut {
+        state: view.state(run).name(),
+        from: view.from.as_ref().map(|(release, at)| StandOut { release, generation: at.0 }),
+        to: view.to.0,
+        cold: view.cold.as_ref().map(|run| run.as_str()),
+        born: born.map(time),
+        advances,
+        planted: view.stood.as_ref().map(|stood| stood.planted.as_slice()).unwrap_or_default(),
+        before: view.stood.as_ref().map(|stood| print(&stood.fingerprint)),
+        after: view.fingerprint.as_ref().map(print),
     }
 }
 

@@ -42,6 +42,10 @@ pub(crate) fn evidence(run: &RunView, most: usize) -> String {
         (State::NothingJudged, None) => "every tier was skipped".to_owned(),
         (State::Failed | State::Superficial | State::Passed, None) => {
             let level = run.level().map(|level| format!("level {level}")).unwrap_or_default();
+            let level = match &run.promotion {
+                Some(promotion) => format!("{level}, {}", promotion.in_short(run)),
+                None => level,
+            };
             match run.tally(None) {
                 none if none.all() == 0 => level,
                 tests => format!("{level}, {}", tests.words()),

@@ -105,8 +105,12 @@ pub fn bytes(n: u64) -> String {
     if unit == 1 { format!("{n} B") } else { format!("{}.{} {name}", n / unit, n % unit / (unit / 10)) }
 }
 
-/// `1 run`, `2 runs`.
-pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
+/// Returns a number with its noun: `1 run`, `2 runs`.
+///
+/// ```
+/// assert_eq!(reports::count(1, "advance", "advances"), "1 advance");
+/// ```
+pub fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::canonical::{Fingerprint, Generation};
 use domain::cause::{Cause, Fault, Vantage};
 use domain::data::{DataState, HookMoment, Source};
-use domain::event::{Context, Finding, Severity, Subject, Whose};
+use domain::event::{Context, Finding, Severity, Stood, Subject, Whose};
 use domain::names::RunId;
 use domain::verdict::Depth;
 use domain::{Tier, Verdict};
@@ -45,6 +45,8 @@ pub struct PromotionView {
     /// The green cold run that allowed it, and its level; none for a dry promotion.
     pub cold: Option<RunId>,
     pub cold_level: u8,
+    /// How the canonical stood before; none when it was born here, and in older logs.
+    pub stood: Option<Stood>,
     /// Files, bytes and how they came.
     pub copied: Option<(u64, u64, String)>,
     pub fingerprint: Option<Fingerprint>,

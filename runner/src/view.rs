@@ -304,7 +304,9 @@ fn lines(event: &Event) -> String {
             format!("  canonical {from}, to {to}{word}\n")
         }
         What::Promoted { generation, advances, .. } => {
-            format!("  promoted: {generation}, {advances} advances\n")
+            let survived =
+                reports::count(usize::try_from(*advances).unwrap_or(usize::MAX), "advance", "advances");
+            format!("  promoted: {generation}, {survived}\n")
         }
         What::CandidateDropped { generation, left } if left.is_empty() => {
             format!("  candidate {generation} dropped; the canonical stands where it stood\n")

@@ -85,6 +85,9 @@ pub(super) fn model(runs: &[RunView]) -> Page<'_> {
     let mut newest: Vec<(&RunView, &[&RunView])> =
         recipes.values().filter_map(|of_one| of_one.split_first()).map(|(n, e)| (*n, e)).collect();
     newest.sort_by_key(|(run, _)| (run.state(), run.recipe()));
+    // A column for the advance only where something advances.
+    let advance = runs.iter().any(|run| run.tier(Tier::Advance).is_some()).then_some(Tier::Advance);
+    let tiers: Vec<Tier> = Tier::COLD.into_iter().chain(advance).collect();
     let heads: Vec<RunView> = newest.iter().map(|(run, _)| (*run).clone()).collect();
     Page {
         title: format!("simmer: {}", summary(&heads)),
@@ -92,15 +95,15 @@ pub(super) fn model(runs: &[RunView]) -> Page<'_> {
         shape: newest.first().map_or("failed", |(run, _)| state_shape(run.state())),
         headline: summary(&heads),
         newest: runs.iter().filter_map(started).max().map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()),
-        tiers: Tier::COLD.map(Tier::name).to_vec(),
+        tiers: tiers.iter().map(|tier| tier.name()).collect(),
         rows: newest
             .into_iter()
-            .map(|(run, earlier)| row(run, earlier, runs.iter().filter_map(started).max()))
+            .map(|(run, earlier)| row(run, earlier, &tiers, runs.iter().filter_map(started).max()))
             .collect(),
     }
 }
 
-fn row<'a>(run: &'a RunView, earlier: &[&RunView], newest: Option<DateTime<Utc>>) -> Row<'a> {
+fn row<'a>(run: &'a RunView, earlier: &[&RunView], tiers: &[Tier], newest: Option<DateTime<Utc>>) -> Row<'a> {
     let started = run.start.as_ref().map(|s| s.at);
     let behind = started.zip(newest).map_or(0, |(at, newest)| millis_between(at, newest));
     let green = matches!(run.state(), State::Passed | State::Superficial);
@@ -117,7 +120,7 @@ fn row<'a>(run: &'a RunView, earlier: &[&RunView], newest: Option<DateTime<Utc>>
         behind: if behind >= DAY { age(behind) } else { String::new() },
         took: span(run.millis()),
         evidence: if green && run.left().is_empty() { String::new() } else { evidence(run, 220) },
-        cells: Tier::COLD.into_iter().map(|tier| cell(run, earlier, tier)).collect(),
+        cells: tiers.iter().map(|tier| cell(run, earlier, *tier)).collect(),
         earlier: earlier
             .iter()
             .take(EARLIER)

@@ -5,6 +5,7 @@ mod cause;
 mod index;
 mod kept;
 mod manifest;
+mod promotion;
 mod proof;
 mod run;
 mod timeline;
@@ -29,11 +30,12 @@ pub type Logs = BTreeMap<String, String>;
 /// The name under which a run's folder, and [`Logs`], hold what the run was made with.
 pub const MANIFEST: &str = "manifest.json";
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("style.css", include_str!("../../templates/style.css")),
     ("page.js", include_str!("../../templates/page.js")),
     ("time.html", include_str!("../../templates/time.html")),
     ("proof.html", include_str!("../../templates/proof.html")),
+    ("promotion.html", include_str!("../../templates/promotion.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("base.html", include_str!("../../templates/base.html")),
     ("run.html", include_str!("../../templates/run.html")),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::cause::{Card, Rundle, card, ladder};
 use super::kept::{LogText, ServiceImages, images, log_texts};
 use super::manifest::{Setting, settings};
+use super::promotion::{Promotion, promotion};
 use super::proof::{
     CountTable, DataTable, HookRow, SnapshotRow, TestGroup, counts, data, hooks, snapshots, tests,
 };
@@ -26,12 +27,15 @@ pub(super) struct Page<'a> {
     headline: String,
     turn: &'static str,
     level: Option<u8>,
+    /// The highest level that a run of this kind can reach.
+    top: u8,
     rungs: Vec<Rung>,
     /// Says where an unfinished log stops.
     open: Option<String>,
     lead: Option<Card>,
     others: Vec<Card>,
     left: Vec<&'a str>,
+    promotion: Option<Promotion>,
     tiers: Vec<TierTile>,
     meta: Vec<(&'static str, String)>,
     timeline: Timeline,
@@ -146,11 +150,13 @@ pub(super) fn model<'a>(run: &'a RunView, logs: &'a Logs) -> Page<'a> {
         headline: headline(run),
         turn: turn(run),
         level: run.level(),
-        rungs: rungs(run.level()),
+        top: if run.promotion.is_some() { 6 } else { 5 },
+        rungs: rungs(run),
         open: matches!(run.end, End::Open { .. }).then(|| last_stage(run)),
         lead: lead_card,
         others,
         left: run.left(),
+        promotion: promotion(run),
         tiers: Tier::ALL.into_iter().filter_map(|tier| tile(run, tier)).collect(),
         meta: meta(run),
         timeline: timeline(run),
@@ -184,6 +190,7 @@ impl Page<'_> {
     /// The sections that are there, for the line of links on top.
     fn jumps(&self) -> Vec<(&'static str, &'static str)> {
         let all = [
+            (self.promotion.is_some(), "canonical", "Canonical"),
             (!self.tiers.is_empty(), "tiers", "Tiers"),
             (!self.tests.is_empty(), "tests", "Tests"),
             (!self.data.is_empty() || !self.counts.is_empty(), "data", "Data"),
@@ -200,6 +207,9 @@ impl Page<'_> {
 }
 
 fn headline(run: &RunView) -> String {
+    if let Some(promoted) = crate::promotion::headline(run) {
+        return promoted;
+    }
     match (run.state(), run.lead()) {
         (State::Failed, Some((tier, _, _))) => format!("Failed in {tier}"),
         (State::Failed, None) => "Failed".to_owned(),
@@ -220,14 +230,20 @@ fn turn(run: &RunView) -> &'static str {
         (_, Some((_, _, cause))) => whose(cause),
         (State::NothingJudged, None) => "Every tier was skipped, so this run proves nothing.",
         (State::Superficial, None) => "It came up and answered, but nothing was asked of the app itself.",
+        (State::Passed, None) if run.promotion.is_some() => {
+            "On the data that aged, everything that was asked for holds."
+        }
         (State::Passed, None) => "Everything that was asked for holds.",
         (State::Failed | State::NotJudged, None) => "A tier was begun and has no verdict.",
     }
 }
 
-fn rungs(level: Option<u8>) -> Vec<Rung> {
+fn rungs(run: &RunView) -> Vec<Rung> {
+    let level = run.level();
+    let advance = run.promotion.as_ref().map(|_| "advance");
     ["install", "upgrade", "backup", "custom", "lint"]
         .into_iter()
+        .chain(advance)
         .zip(1..)
         .map(|(name, rung)| Rung { name, reached: level.is_some_and(|level| rung <= level) })
         .collect()

@@ -29,6 +29,9 @@ fn each_sample_folds_to_its_state() {
     five-tiers: passed Some(5)
     not-restored: failed Some(2)
     named-cause: failed Some(0)
+    promoted: passed Some(6)
+    advance-red: failed Some(5)
+    hostile-promotion: failed Some(5)
     ");
 }
 

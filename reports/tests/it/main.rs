@@ -8,4 +8,5 @@ mod junit;
 mod machines;
 mod pages;
 mod people;
+mod promotions;
 mod sample;

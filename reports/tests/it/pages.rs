@@ -121,6 +121,17 @@ fn hostile_text_is_shown_and_does_nothing() {
 }
 
 #[test]
+fn hostile_text_in_a_promotion_is_shown_and_does_nothing() {
+    let page = page(&sample::hostile_promotion());
+    let xml = as_xml(&page);
+    let words = words(&Document::parse(&xml).unwrap());
+    assert_eq!(page.matches("<script").count(), 1, "markup is escaped");
+    assert!(page.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()), "no control character is left");
+    assert!(!page.contains('\u{202e}'), "nothing turns the direction of the text");
+    assert!(words.contains(HOSTILE) && words.contains("⟨U+202E⟩"), "it is shown");
+}
+
+#[test]
 fn the_top_of_a_page_says_what_failed_where_and_whose_fault_it_is() {
     let page = page(&sample::crash_loop());
     let xml = as_xml(&page);

@@ -200,6 +200,11 @@ fn a_comment_stays_comment_sized_whatever_the_log_says() {
 /// Text from strangers may hold mark-up, mentions and fences; all of it has to stay inside code.
 #[test]
 fn a_comment_lets_no_markup_out_of_code() {
+    let promotion = markdown(&view(&sample::hostile_promotion()));
+    let outside = outside_code(&promotion);
+    for bad in ["script", "onerror", "@everyone"] {
+        assert!(!outside.contains(bad) && !promotion.contains('\u{202e}'), "{outside}");
+    }
     let text = markdown(&view(&sample::hostile()));
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
     let outside = outside_code(&text);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::canonical::{Fingerprint, Generation, VolumePrint};
 use domain::cause::{ProbeStep, Vantage};
 use domain::data::{Counts, DataState, Datum, Deed, HookMoment, HookRun, Snapshot, Source};
-use domain::event::{Context, Deviation, FORMAT, Finding, Probed, Severity, Subject, Whose};
+use domain::event::{Context, Deviation, FORMAT, Finding, Probed, Severity, Stood, Subject, Whose};
 use domain::names::{Allotter, Side};
 use domain::test::{TestCase, TestOutcome, Tested};
 use domain::verdict::{Depth, Skip};
@@ -959,6 +960,177 @@ pub(crate) fn hostile() -> Sample {
         .done(&[HOSTILE])
 }
 
+const BEFORE: &str = "3.5.3+1.21.11-rootless";
+const NEWER: &str = "3.6.0+1.22.1-rootless";
+
+fn print(volumes: &[(&str, u64, u64, char)], counts: &[(&str, i64)]) -> Fingerprint {
+    let print = |files, bytes, digit: char| VolumePrint { files, bytes, hash: digit.to_string().repeat(64) };
+    Fingerprint {
+        volumes: volumes.iter().map(|(v, f, b, d)| ((*v).to_owned(), print(*f, *b, *d))).collect(),
+        counts: counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+    }
+}
+
+fn stood() -> Stood {
+    Stood {
+        born: "2026-03-02T03:20:00Z".parse().unwrap(),
+        at: "2026-10-30T03:31:00Z".parse().unwrap(),
+        advances: 7,
+        planted: vec!["3.0.0+1.19.3-rootless".to_owned(), BEFORE.to_owned()],
+        fingerprint: print(
+            &[
+                ("warm-gitea_ci_example_org_data", 4_812, 91_300_000, 'a'),
+                ("warm-gitea_ci_example_org_db", 1_297, 48_114_425, 'b'),
+            ],
+            &[("issues", 41), ("users", 12)],
+        ),
+    }
+}
+
+impl Script {
+    /// A promotion from its start to the candidate being deployed on the copy.
+    fn promotes(&mut self) -> &mut Self {
+        let c = (Side::C, 0);
+        let at = self.at.clone();
+        let domain = Allotter::new("ci.example.org").unwrap().canonical(&RecipeName::parse("gitea").unwrap());
+        let stack = StackName::of_domain(&domain);
+        self.tell(What::PromotionStarted {
+            from: Some((BEFORE.to_owned(), Generation(8))),
+            to: Generation(9),
+            cold: Some(RunId::parse("0c01d000").unwrap()),
+            cold_level: 5,
+            stood: Some(Box::new(stood())),
+        })
+        .stage(c, "reconcile", 31, Whose::Ours, "the registry and Docker agree")
+        .stage(c, "promise", 4, Whose::Ours, "2 volumes")
+        .begin(Side::C, 0, "copy")
+        .tell(What::GenerationMade {
+            generation: Generation(9),
+            volumes: vec!["warm-gitea_ci_example_org_data-g9".to_owned()],
+            files: 6_109,
+            bytes: 139_414_425,
+            how: "copied".to_owned(),
+            millis: 640,
+        })
+        .end(c, "copy", 655, Whose::Ours, true, "6109 files, 139414425 bytes copied")
+        .tell(What::SideStarted { side: Side::C, nth: 0, tier: Tier::Advance, stack, domain })
+        .stage(c, "pull", 90, Whose::App, "2 images, 0 fetched")
+        .images(Side::C, 0, &at, 'b')
+        .stage(c, "deploy", 140, Whose::App, "2 services of the release")
+    }
+
+    fn ends_promotion(&mut self, level: u8) -> Sample {
+        let judged = self.sample.events.iter().find_map(|event| match &event.what {
+            What::TierJudged { judged, .. } => Some(judged.clone()),
+            _ => None,
+        });
+        self.wait(40);
+        let millis = u64::try_from((self.now - self.start).num_milliseconds()).unwrap();
+        let verdicts = [(Tier::Advance, judged.unwrap())].into();
+        self.tell(What::RunEnded { level, verdicts, millis, left: Vec::new() });
+        self.cut_here()
+    }
+}
+
+/// A release that was carried onto the canonical.
+pub(crate) fn promoted() -> Sample {
+    let c = (Side::C, 0);
+    let after = print(
+        &[
+            ("warm-gitea_ci_example_org_data", 4_815, 91_302_512, 'c'),
+            ("warm-gitea_ci_example_org_db", 1_301, 49_011_200, 'd'),
+        ],
+        &[("issues", 42), ("users", 12)],
+    );
+    let read = "4 witness files and 2 data there, the oldest of 3.0.0+1.19.3-rootless";
+    Script::new("promoted", "gitea", NEWER, &[])
+        .promotes()
+        .stage(c, "settle", 11_800, Whose::App, "app 1/1 healthy, db 1/1 healthy")
+        .probes_well(Side::C, 0, "probe")
+        .stage(c, "read markers", 410, Whose::App, read)
+        .stage(c, "soak", 5_000, Whose::Ours, "still healthy")
+        .stage(c, "read markers", 390, Whose::App, read)
+        .stage(c, "seed data", 700, Whose::App, "2 planted, issues 42")
+        .stage(c, "clear", 6_210, Whose::Ours, "nothing left")
+        .tell(What::SideCleared { side: Side::C, nth: 0, millis: 6_210, left: Vec::new() })
+        .stage(c, "undeploy", 12, Whose::Ours, "volumes and secrets alone are left")
+        .begin(Side::C, 0, "fingerprint")
+        .tell(What::GenerationPrinted { generation: Generation(9), fingerprint: after })
+        .end(c, "fingerprint", 180, Whose::Ours, true, "6116 files, 140313712 bytes")
+        .stage(c, "commit", 9, Whose::Ours, "g9 is the canonical's generation")
+        .stage(c, "record read back", 2, Whose::Ours, "3.6.0+1.22.1-rootless on g9")
+        .tell(What::Promoted { generation: Generation(9), advances: 8, born: stood().born })
+        .stage(c, "retire", 210, Whose::Ours, "1 older generations removed, 2 kept")
+        .judge(Tier::Advance, None, passed())
+        .ends_promotion(6)
+}
+
+/// Green cold, and red on the data that aged.
+pub(crate) fn advance_red() -> Sample {
+    let c = (Side::C, 0);
+    let cause = Cause::CrashLoop {
+        service: "app".into(),
+        exits: 3,
+        exit_code: Some(1),
+        oom: false,
+        says: "last at 03:05:11".into(),
+        last_lines: CRASH_LOG.lines().map(str::to_owned).collect(),
+    };
+    Script::new("advance-red", "gitea", NEWER, &[])
+        .promotes()
+        .begin(Side::C, 0, "settle")
+        .log(c, "app", CRASH_LOG)
+        .end(c, "settle", 9_300, Whose::App, false, "`app` left 3 times, last with code 1")
+        .stage(c, "clear", 1_900, Whose::Ours, "nothing left")
+        .tell(What::SideCleared { side: Side::C, nth: 0, millis: 1_900, left: Vec::new() })
+        .stage(c, "drop candidate", 130, Whose::Ours, "")
+        .tell(What::CandidateDropped { generation: Generation(9), left: Vec::new() })
+        .judge(Tier::Advance, None, Verdict::of(cause))
+        .ends_promotion(5)
+}
+
+/// A promotion of which strangers wrote every word that they can.
+pub(crate) fn hostile_promotion() -> Sample {
+    let c = (Side::C, 0);
+    let evil = |more: &str| format!("{HOSTILE}{more}");
+    let mut stood = stood();
+    stood.planted = vec![evil("\u{202e}|`"), HOSTILE.into()];
+    stood.fingerprint = print(&[(HOSTILE, u64::MAX, u64::MAX, 'e')], &[(HOSTILE, i64::MIN)]);
+    let after = print(&[(HOSTILE, u64::MAX, u64::MAX, 'f')], &[(HOSTILE, i64::MAX)]);
+    let until = "2026-11-21T05:00:00Z".parse().unwrap();
+    Script::new("hostile-promotion", "evil", &evil("`\u{202e}\n+1"), &[])
+        .tell(What::PromotionStarted {
+            from: Some((evil("\u{1b}[2J|"), Generation(u32::MAX))),
+            to: Generation(u32::MAX),
+            cold: Some(RunId::parse("0c01d000").unwrap()),
+            cold_level: u8::MAX,
+            stood: Some(Box::new(stood)),
+        })
+        .tell(What::GenerationMade {
+            generation: Generation(1),
+            volumes: vec![HOSTILE.into()],
+            files: u64::MAX,
+            bytes: u64::MAX,
+            how: evil("\n- x"),
+            millis: u64::MAX,
+        })
+        .stage(c, HOSTILE, 900, Whose::App, &evil("\u{7}"))
+        .begin(Side::C, 0, "read markers")
+        .end(c, "read markers", 3, Whose::App, false, &evil("\n\n@everyone"))
+        .begin(Side::C, 0, "copy")
+        .end(c, "copy", 90_000, Whose::Ours, false, &evil("]]>"))
+        .tell(What::GenerationPrinted { generation: Generation(1), fingerprint: after })
+        .tell(What::ReturnJudged {
+            release: HOSTILE.into(),
+            generation: Generation(0),
+            judged: Verdict::of(Cause::BadRecipe { says: evil("\u{1b}[31m") }),
+        })
+        .tell(What::CandidateDropped { generation: Generation(1), left: vec![evil("`|")] })
+        .tell(What::CandidateKept { generation: Generation(1), until })
+        .judge(Tier::Advance, None, Verdict::of(Cause::BadRecipe { says: evil("\u{1b}[2J") }))
+        .ends_promotion(5)
+}
+
 /// Every state that the gallery shows.
 pub(crate) fn gallery() -> Vec<Sample> {
     vec![
@@ -973,6 +1145,9 @@ pub(crate) fn gallery() -> Vec<Sample> {
         five_tiers(),
         not_restored(),
         named_cause(),
+        promoted(),
+        advance_red(),
+        hostile_promotion(),
     ]
 }
 

@@ -97,6 +97,7 @@ pub(super) async fn carry(with: &Carry<'_>) -> Carried {
         to: generation,
         cold: with.cold.map(|run| run.id.clone()),
         cold_level: with.cold.map_or(0, |run| run.level),
+        stood: with.from.map(|from| Box::new(from.into())),
     });
     let proven = candidate.prove_all().await;
     let digests = proven.as_ref().map(|proven| proven.brought.digests.clone()).unwrap_or_default();

@@ -85,12 +85,18 @@ async fn list(store: &Store, json: bool) -> Result<Exit, Trouble> {
         let (born, at) = (born.format("%Y-%m-%d"), at.format("%Y-%m-%d %H:%M"));
         writeln!(
             text,
-            "{recipe:<width$}  {release}  {generation}  {advances} advances  born {born}  at {at}"
+            "{recipe:<width$}  {release}  {generation}  {}  born {born}  at {at}",
+            survived(*advances)
         )
         .expect("a text takes all");
     }
     say(&text);
     Ok(Exit::Passed)
+}
+
+/// `1 advance`, `2 advances`.
+pub(super) fn survived(advances: u32) -> String {
+    reports::count(usize::try_from(advances).unwrap_or(usize::MAX), "advance", "advances")
 }
 
 async fn known(instance: &Instance, store: &Store, recipe: &str) -> Result<(RecipeName, Canonical), Trouble> {
@@ -135,11 +141,12 @@ fn lineage(record: &Canonical, generations: &[GenerationRecord]) -> String {
     let oldest =
         planted.first().map_or("none".to_owned(), |p| format!("{} ({})", p.release, p.at.format("%Y-%m-%d")));
     let mut text = format!(
-        "{recipe} {release} ({generation}, commit {})\n  born      {}, {advances} advances survived\n  at        {}, by run {run} on the word of run {cold}\n  markers   {} releases, the oldest readable of {oldest}\n  data      {files} files, {bytes} bytes{}\n",
+        "{recipe} {release} ({generation}, commit {})\n  born      {}, {} survived\n  at        {}, by run {run} on the word of run {cold}\n  markers   {}, the oldest readable of {oldest}\n  data      {files} files, {bytes} bytes{}\n",
         commit.get(..8).unwrap_or(commit),
         born.format("%Y-%m-%d %H:%M"),
+        survived(*advances),
         at.format("%Y-%m-%d %H:%M"),
-        planted.len(),
+        reports::count(planted.len(), "release", "releases"),
         fingerprint.counts.iter().map(|(name, count)| format!(", {name} {count}")).collect::<String>(),
     );
     for g in generations {

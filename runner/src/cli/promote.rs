@@ -70,7 +70,8 @@ fn told(promoted: &Promoted) -> String {
         }
         PromotionEnd::Promoted { generation, advances } => {
             format!(
-                "promoted: the canonical of {recipe} stands on {release} ({generation}, {advances} advances)\n"
+                "promoted: the canonical of {recipe} stands on {release} ({generation}, {})\n",
+                super::canonical::survived(*advances)
             )
         }
         PromotionEnd::Proven => {
