@@ -317,8 +317,8 @@ fn totals(print: &Fingerprint) -> String {
 
 /// What became of reading the markers back: the last time that it was done is the one that counts.
 fn read_back(run: &RunView) -> String {
-    let stages = run.sides.iter().filter(|side| side.side == Side::C).flat_map(|side| &side.stages);
-    match stages.filter(|stage| stage.stage == "read markers").next_back().map(|stage| &stage.ended) {
+    let mut stages = run.sides.iter().filter(|side| side.side == Side::C).flat_map(|side| &side.stages);
+    match stages.rfind(|stage| stage.stage == "read markers").map(|stage| &stage.ended) {
         Some(Some(ended)) if ended.ok => ended.detail.clone(),
         Some(Some(ended)) => format!("failed: {}", ended.detail),
         Some(None) => "the log ends while they were read".to_owned(),

@@ -1020,9 +1020,9 @@ impl Script {
     }
 
     fn ends_promotion(&mut self, level: u8) -> Sample {
-        let judged = self.sample.events.iter().find_map(|event| match &event.what {
-            What::TierJudged { judged, .. } => Some(judged.clone()),
-            _ => None,
+        let judged = self.sample.events.iter().find_map(|event| {
+            let What::TierJudged { judged, .. } = &event.what else { return None };
+            Some(judged.clone())
         });
         self.wait(40);
         let millis = u64::try_from((self.now - self.start).num_milliseconds()).unwrap();

@@ -11,5 +11,6 @@ mod refused;
 mod samples;
 mod shelf;
 mod shelf_data;
+mod sweep;
 mod tiers;
 mod warm;
