@@ -5,6 +5,7 @@ mod aged;
 mod beside;
 mod ground;
 mod interrupted;
+mod killed;
 mod left;
 mod lineage;
 mod refused;

@@ -1,0 +1,133 @@
+//! Each journaled step once on a real swarm: the process dies as the step begins, what it left is reconciled, and not a
+//! byte of what was committed is another. The fake swarm's matrix does the same a thousand times (`it::kill_matrix`).
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use runner::journal::steps;
+use runner::kill::{KILL_AT, Moment, place};
+use runner::store::Work;
+use serde_json::Value;
+
+use crate::ground::Ground;
+use crate::warm::{
+    Given, bytes_of, carried, differences, ground, is_green_cold, promoted, releases, shown, volumes,
+};
+
+const RECIPE: &str = "radicale";
+
+/// What a killed command may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Record {
+    Stands,
+    Changed,
+}
+
+/// Lets a command die as it comes to a step.
+fn killed(ground: &Ground, work: Work, step: &str, args: &[&str]) {
+    let place = place(work.name(), step, Moment::Before);
+    let ended = ground.command(args).env(KILL_AT, &place).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.signal(), Some(9), "it did not come to {place}: {told}");
+}
+
+/// Reconciles and clears, and checks that both sides say the same and that nothing committed has changed.
+fn is_whole(ground: &Ground, what: &str, before: &Value, record: Record) {
+    for command in ["reconcile", "gc"] {
+        let mended = ground.simmer(&[command]);
+        assert_eq!(mended.exit, 0, "{what}: {}{}", mended.stdout, mended.stderr);
+    }
+    assert_eq!(differences(ground), Vec::<String>::new(), "{what}");
+    let checked = ground.simmer(&["db", "check"]);
+    assert_eq!(checked.exit, 0, "{what}: {}", checked.stdout);
+    ground.assert_nothing_left();
+    let now = shown(ground, RECIPE);
+    assert_eq!(now["canonical"] == before["canonical"], record == Record::Stands, "{what}: {now:#}");
+    let named = now["generations"].as_array().unwrap().iter().filter(|g| g["standing"] == "committed");
+    let named: Vec<_> = named.flat_map(|g| g["volumes"].as_object().unwrap().values()).collect();
+    let mut there = volumes(ground, "");
+    there.sort();
+    let mut named: Vec<_> = named.into_iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    named.sort();
+    assert_eq!(there, named, "{what}: what is there is what was committed");
+}
+
+/// A canonical on its first release, with the second one next.
+fn born(ground: &Ground) -> (String, String) {
+    let releases = releases(ground, RECIPE);
+    carried(ground, RECIPE, &releases[0]);
+    (releases[0].clone(), releases[1].clone())
+}
+
+#[test]
+fn law_4_cc_151_each_step_of_a_promotion_that_is_killed_is_mended_and_nothing_committed_is_touched() {
+    let ground = ground("samples", RECIPE);
+    let _given = Given(&ground, RECIPE);
+    let (_, second) = born(&ground);
+    is_green_cold(&ground, RECIPE, &second);
+    let promote = ["promote", RECIPE, "--ref", &second, "--quiet"];
+    let committed = volumes(&ground, "-g1");
+    let bytes = bytes_of(&committed);
+
+    let taken = |step: &&&str| !matches!(**step, "let go" | "verify return" | "hold" | "drop candidate");
+    for step in steps(Work::Promotion).iter().filter(taken) {
+        let before = shown(&ground, RECIPE);
+        killed(&ground, Work::Promotion, step, &promote);
+        // What comes after the commit has committed.
+        let record = match *step {
+            "record read back" | "retire" => Record::Changed,
+            _ => Record::Stands,
+        };
+        is_whole(&ground, step, &before, record);
+    }
+    let before = shown(&ground, RECIPE);
+    killed(&ground, Work::Promotion, "drop candidate", &[&promote[..], &["--dry"]].concat());
+    is_whole(&ground, "drop candidate", &before, Record::Stands);
+    assert_eq!(bytes_of(&committed), bytes, "the generation from which all of them began");
+    promoted(&ground, RECIPE, &second);
+}
+
+#[test]
+fn law_4_cc_151_each_step_of_run_reconcile_gc_rollback_and_drop_that_is_killed_is_mended() {
+    let ground = ground("samples", RECIPE);
+    let _given = Given(&ground, RECIPE);
+    let (first, second) = born(&ground);
+    let (run, promote) =
+        (["run", RECIPE, "--ref", &second, "--quiet"], ["promote", RECIPE, "--ref", &second, "--quiet"]);
+
+    let before = shown(&ground, RECIPE);
+    for step in steps(Work::Run) {
+        killed(&ground, Work::Run, step, &run);
+        is_whole(&ground, step, &before, Record::Stands);
+    }
+    killed(&ground, Work::Run, "act probe", &run);
+    killed(&ground, Work::Gc, "remove dead run", &["gc"]);
+    is_whole(&ground, "gc", &before, Record::Stands);
+
+    // What mends is killed as well: there is something to mend each time.
+    is_green_cold(&ground, RECIPE, &second);
+    for (step, left_at) in [
+        ("drop row", "copy"),
+        ("undeploy", "act probe"),
+        ("remove candidate", "act probe"),
+        ("close journal", "act probe"),
+    ] {
+        killed(&ground, Work::Promotion, left_at, &promote);
+        killed(&ground, Work::Reconcile, step, &["reconcile"]);
+        is_whole(&ground, step, &before, Record::Stands);
+    }
+
+    promoted(&ground, RECIPE, &second);
+    for (step, record) in [("roll back", Record::Stands), ("record read back", Record::Changed)] {
+        let before = shown(&ground, RECIPE);
+        killed(&ground, Work::Rollback, step, &["canonical", "rollback", RECIPE]);
+        is_whole(&ground, step, &before, record);
+    }
+    for step in steps(Work::Drop) {
+        killed(&ground, Work::Drop, step, &["canonical", "drop", RECIPE, "--delete-data"]);
+        let mended = ground.simmer(&["reconcile"]);
+        assert_eq!(mended.exit, 0, "{step}: {}", mended.stdout);
+        assert_eq!(differences(&ground), Vec::<String>::new(), "{step}");
+    }
+    assert_eq!(volumes(&ground, ""), Vec::<String>::new(), "what was given up is gone");
+    promoted(&ground, RECIPE, &first);
+}
