@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::bench;
 use crate::demo;
 use crate::down::{self, Left};
+use crate::matrix;
 use crate::places::Places;
 use crate::registry;
 use crate::second;
@@ -50,6 +51,16 @@ enum Command {
     Demo,
     /// Measure
     Bench,
+    /// Kill every step of all work on the fake swarm, at every place and call, and with seeds; takes hours, needs no
+    /// engine
+    Matrix {
+        /// How many seeds
+        #[arg(long, value_name = "N", default_value_t = 2000)]
+        seeds: u64,
+        /// The first of them
+        #[arg(long, value_name = "SEED", default_value_t = 0)]
+        from: u64,
+    },
     /// A second engine of another version beside the first, for the live tests
     SecondEngine {
         #[command(subcommand)]
@@ -110,6 +121,7 @@ pub(crate) fn main() -> Result<ExitCode> {
         }
         Command::Demo => return demo::demo(&places),
         Command::Bench => bench::bench(&places)?,
+        Command::Matrix { seeds, from } => matrix::matrix(&places, seeds, from)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,
         Command::Registry { verb: Registry::Up } => print(&registry::up(&places)?)?,

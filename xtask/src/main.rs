@@ -12,6 +12,7 @@ mod down;
 mod engine;
 mod images;
 mod lock;
+mod matrix;
 mod network;
 mod places;
 mod progress;

@@ -173,7 +173,7 @@ pub(super) fn side_by_side<T: Sync>(
     name: impl Fn(&T) -> String + Sync,
     try_one: impl Fn(&T) + Sync,
 ) {
-    let next = AtomicUsize::new(0);
+    let (next, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..JOBS {
@@ -183,7 +183,13 @@ pub(super) fn side_by_side<T: Sync>(
                     if let Err(panic) = tried {
                         let says = panic.downcast_ref::<String>().cloned();
                         let says = says.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                        failed.lock().unwrap().push(format!("{}: {}", name(one), says.unwrap_or_default()));
+                        let says = format!("{}: {}", name(one), says.unwrap_or_default());
+                        tell(&says);
+                        failed.lock().unwrap().push(says);
+                    }
+                    let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
+                    if ended % 20 == 0 {
+                        tell(&format!("{ended} of {}", all.len()));
                     }
                 }
             });

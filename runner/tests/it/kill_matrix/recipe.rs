@@ -126,7 +126,7 @@ const OVERLAY: &str = r#"
 [health]
 path = "/"
 soak = "0s"
-window = "1m"
+window = "20s"
 
 [[readiness]]
 name = "it is ready"

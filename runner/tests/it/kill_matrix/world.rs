@@ -15,8 +15,9 @@ use super::recipe;
 
 /// Names a copy of the program, for a long matrix beside which somebody builds.
 const PROGRAM: &str = "SIMMER_MATRIX_PROGRAM";
-/// Longer than any command takes, on a busy machine too; what waits for ever is a finding.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// Longer than any command takes, on a busy machine too and with the limits of several waits in it; what waits for ever
+/// is a finding.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Leaves out nearly all of the waiting.
 const PACE: Pace = Pace::Times(500);
 
