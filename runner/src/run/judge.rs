@@ -12,7 +12,7 @@ use domain::level::level;
 use domain::names::Side;
 use domain::plan::Room;
 use domain::release::newest;
-use domain::{Cause, RecipeName, RunId, Tier, Verdict, What};
+use domain::{Cause, RunId, Tier, Verdict, What};
 use harness::backup::{Repository, Retention, tidy};
 use harness::engine::{Engine, EngineFacts};
 
@@ -20,12 +20,12 @@ use super::edge::Front;
 use super::images;
 use super::lint::{LintSubject, canonical_domain, lint_tree};
 use super::prepare::{Prepared, Wanted, prepare};
+use super::remember::Journal;
 use super::shared::{FollowLogs, KeepStack, Shared};
 use super::side::SideEnd;
 use super::sides::{Grounds, take_sides};
 use crate::beside::Beside;
 use crate::cancel::Cancel;
-use crate::canonical::record_of;
 use crate::cli::Trouble;
 use crate::exam;
 use crate::exit::Exit;
@@ -35,7 +35,7 @@ use crate::journal;
 use crate::lease::{Lease, Leases, Owner};
 use crate::log::Log;
 use crate::mask::Masker;
-use crate::store::{JournalEntry, Store, StoreError, Work};
+use crate::store::Store;
 use crate::view::Terminal;
 
 /// How a run is carried out, beside what it is about.
@@ -68,7 +68,7 @@ impl Outcome {
     }
 }
 
-/// Takes one recipe through its tiers. How it ended is for the caller to tell the registry, which [`remember`] does.
+/// Takes one recipe through its tiers. How it ended is for the caller to tell the registry, which [`super::remember`] does.
 pub async fn run(
     instance: &Instance,
     engine: &Engine,
@@ -112,45 +112,6 @@ pub async fn run(
         journal.done().await;
     }
     outcome
-}
-
-/// Tells the registry how a run ended: a green one allows a promotion.
-pub async fn remember(store: &Store, outcome: &Outcome) -> Result<(), StoreError> {
-    let Some(record) = record_of(&outcome.run, &outcome.events) else { return Ok(()) };
-    let journal = Journal { store, recipe: &record.recipe, run: outcome.run.clone() };
-    journal.takes(journal::RECORD).await;
-    let noted = store.run_ended(&record).await;
-    journal.done().await;
-    noted.map(drop)
-}
-
-/// What a cold run does, written down before it is done. A run needs no registry until it is over: one that cannot be
-/// written to is for the diary.
-struct Journal<'a> {
-    store: &'a Store,
-    recipe: &'a RecipeName,
-    run: RunId,
-}
-
-impl Journal<'_> {
-    async fn takes(&self, step: &str) {
-        let entry = JournalEntry {
-            recipe: Some(self.recipe.clone()),
-            run: self.run.clone(),
-            kind: Work::Run,
-            step: step.to_owned(),
-            since: Utc::now(),
-        };
-        if let Err(error) = self.store.journal(&entry).await {
-            tracing::warn!(%error, step, "a step of the run is not journaled");
-        }
-    }
-
-    async fn done(&self) {
-        if let Err(error) = self.store.journal_done(&self.run).await {
-            tracing::warn!(%error, "the journal still says that the run is under way");
-        }
-    }
 }
 
 pub(crate) fn drop_folder(folder: &std::path::Path) {
