@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ground::Ground;
 use crate::warm::{
-    Given, bytes_of, carried, differences, ground, is_green_cold, promoted, releases, shown, volumes,
+    Given, Soak, bytes_of, carried, differences, ground, is_green_cold, promoted, releases, shown, volumes,
 };
 
 const RECIPE: &str = "radicale";
@@ -60,7 +60,7 @@ fn born(ground: &Ground) -> (String, String) {
 
 #[test]
 fn law_4_cc_151_each_step_of_a_promotion_that_is_killed_is_mended_and_nothing_committed_is_touched() {
-    let ground = ground("samples", RECIPE);
+    let ground = ground("samples", RECIPE, Soak::Short);
     let _given = Given(&ground, RECIPE);
     let (_, second) = born(&ground);
     is_green_cold(&ground, RECIPE, &second);
@@ -88,7 +88,7 @@ fn law_4_cc_151_each_step_of_a_promotion_that_is_killed_is_mended_and_nothing_co
 
 #[test]
 fn law_4_cc_151_each_step_of_run_reconcile_gc_rollback_and_drop_that_is_killed_is_mended() {
-    let ground = ground("samples", RECIPE);
+    let ground = ground("samples", RECIPE, Soak::Short);
     let _given = Given(&ground, RECIPE);
     let (first, second) = born(&ground);
     let (run, promote) =
