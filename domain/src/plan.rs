@@ -427,6 +427,21 @@ pub fn advance_plan(brought: &Brought, earlier: Earlier) -> SidePlan {
     }
 }
 
+/// Returns what the committed release goes through on a copy of its own generation: to be looked at, to be kept, or to
+/// show that there is a way back. Nothing new is planted. `nth` tells it from the candidate's own stack in the log.
+pub fn stand_plan(brought: &Brought, nth: usize, earlier: Earlier) -> SidePlan {
+    use Which::Target;
+    let mut acts = vec![Act::Pull(Target), Act::Deploy(Target), Act::Settle(Target), Act::Probe(Target)];
+    if brought.readiness {
+        acts.push(Act::Ready(Target));
+    }
+    match earlier {
+        Earlier::Planted => acts.push(Act::ReadMarkers),
+        Earlier::Nothing => {}
+    }
+    SidePlan { side: Side::C, nth, tiers: vec![Tier::Advance], base: None, acts: under(Tier::Advance, acts) }
+}
+
 /// Whether a canonical carries data of earlier releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Earlier {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use domain::canonical::{Fingerprint, Planted, Step};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::canonical::{Fingerprint, Step};
 use domain::plan::{Earlier, advance_plan};
 use domain::reconcile::Severity;
 use domain::verdict::Depth;
@@ -13,20 +13,21 @@ use domain::{Canonical, Cause, Domain, Generation, RecipeName, RunId, StackName,
 use harness::engine::{Broom, Chain, Keep, STACK_LABEL, Scope};
 use harness::generation::{self, How};
 
+use super::commit::{Committed, Proven};
 use super::promote::{PromotionEnd, Way, depth};
 use super::{COPY_LIMIT, DROP_LIMIT, GENERATIONS_KEPT, PRINT_LIMIT, secrets};
 use crate::lease::Leases;
 use crate::reconcile::{Done, Mode, Order, ReconcileError, reconcile};
 use crate::run::{
-    Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd, Yield,
-    brought, build, images, labels, left_names, run_side,
+    Built, Common, Ground, KeepStack, Owner, Ownership, Releases, Retained, SecretStore, Shared, SideEnd,
+    Stays, Tree, Yield, brought, build, images, labels, left_names, run_side,
 };
-use crate::store::{RunRecord, Store, StoreError};
+use crate::store::{Hold, RunRecord, Store, StoreError, Work};
 
 /// Longest time for a word with the registry; the store's own limits end first.
-const REGISTRY_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const REGISTRY_LIMIT: Duration = Duration::from_secs(60);
 /// Longest time for comparing and repairing: a stack that was left deployed is taken down with grace.
-const RECONCILE_LIMIT: Duration = Duration::from_secs(300);
+pub(super) const RECONCILE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Everything that the steps need.
 pub(super) struct Carry<'a> {
@@ -36,6 +37,12 @@ pub(super) struct Carry<'a> {
     pub(super) way: Way,
     pub(super) from: Option<&'a Canonical>,
     pub(super) cold: Option<&'a RunRecord>,
+    /// What the steps are journaled as.
+    pub(super) work: Work,
+    /// How long a candidate that failed stays deployed.
+    pub(super) keep_failed: Option<TimeDelta>,
+    /// Failed candidates of earlier promotions that stand in the way.
+    pub(super) in_the_way: &'a [Hold],
 }
 
 /// How it went.
@@ -43,6 +50,8 @@ pub(super) struct Carried {
     pub(super) ended: Result<(Depth, PromotionEnd), Cause>,
     /// What is still in the swarm and should not be.
     pub(super) left: Vec<String>,
+    /// Until when the failed candidate stays deployed, where it does.
+    pub(super) kept: Option<DateTime<Utc>>,
     pub(super) digests: BTreeMap<String, String>,
 }
 
@@ -51,47 +60,24 @@ pub(super) struct Candidate<'a> {
     pub(super) with: &'a Carry<'a>,
     pub(super) recipe: &'a RecipeName,
     pub(super) run: &'a RunId,
-    domain: Domain,
-    stack: StackName,
-    generation: Generation,
+    pub(super) domain: Domain,
+    pub(super) stack: StackName,
+    pub(super) generation: Generation,
     /// Names of the candidate's volumes in the swarm, by their names without the generation.
-    volumes: BTreeMap<String, String>,
-}
-
-/// What was proven, and is to be committed.
-struct Proven {
-    depth: Depth,
-    brought: Yield,
-    fingerprint: Fingerprint,
-}
-
-/// Whether the record was changed.
-enum Committed {
-    Yes(Box<Canonical>),
-    /// A dry promotion, or one that failed.
-    No,
-    /// The registry did not say: reconcile reads it again, and nothing is removed before.
-    Unknown,
+    pub(super) volumes: BTreeMap<String, String>,
+    /// Whether its stack failed and is still deployed, as it was asked for.
+    pub(super) is_kept: bool,
 }
 
 /// Carries the release, and clears up whatever comes.
 pub(super) async fn carry(with: &Carry<'_>) -> Carried {
-    let never = |cause| Carried { ended: Err(cause), left: Vec::new(), digests: BTreeMap::new() };
+    let never = |cause| Carried { ended: Err(cause), left: Vec::new(), kept: None, digests: BTreeMap::new() };
     let prepared = with.common.prepared;
     let generation = match with.store.next_generation(&prepared.recipe).await {
         Ok(generation) => generation,
         Err(error) => return never(registry(&error)),
     };
-    let domain = with.common.instance.settings.allotter.canonical(&prepared.recipe);
-    let mut candidate = Candidate {
-        with,
-        recipe: &prepared.recipe,
-        run: &prepared.run,
-        stack: StackName::of_domain(&domain),
-        domain,
-        generation,
-        volumes: BTreeMap::new(),
-    };
+    let mut candidate = Candidate::of(with, generation);
     with.shared.log.tell(What::PromotionStarted {
         from: with.from.map(|from| (from.release.clone(), from.generation)),
         to: generation,
@@ -108,43 +94,60 @@ pub(super) async fn carry(with: &Carry<'_>) -> Carried {
         }
         Ok(proven) => candidate.commit(proven).await,
     };
-    let left = match committed {
+    let (left, kept) = match committed {
         Committed::Yes(record) => {
             candidate.retire(&record).await;
-            Vec::new()
+            (Vec::new(), None)
         }
         Committed::Unknown => {
-            vec![format!("candidate {generation}: `simmer reconcile {}` decides about it", candidate.recipe)]
+            let says =
+                format!("candidate {generation}: `simmer reconcile {}` decides about it", candidate.recipe);
+            (vec![says], None)
         }
-        Committed::No => candidate.drop_all().await,
+        Committed::No => match candidate.keep_failed().await {
+            Some(until) => (Vec::new(), Some(until)),
+            None => {
+                let left = candidate.drop_all().await;
+                if let (Err(cause), true) = (&ended, left.is_empty()) {
+                    candidate.return_after(cause).await;
+                }
+                (left, None)
+            }
+        },
     };
     if let Err(error) = with.store.journal_done(candidate.run).await {
         tracing::warn!(%error, "the journal still says that this promotion is under way");
     }
-    Carried { ended, left, digests }
+    Carried { ended, left, kept, digests }
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    /// A candidate of which nothing exists yet.
+    pub(super) fn of(with: &'a Carry<'a>, generation: Generation) -> Self {
+        let prepared = with.common.prepared;
+        let domain = with.common.instance.settings.allotter.canonical(&prepared.recipe);
+        Self {
+            with,
+            recipe: &prepared.recipe,
+            run: &prepared.run,
+            stack: StackName::of_domain(&domain),
+            domain,
+            generation,
+            volumes: BTreeMap::new(),
+            is_kept: false,
+        }
+    }
+
     /// Everything up to the commit.
     async fn prove_all(&mut self) -> Result<Proven, Cause> {
-        let Carry { common, shared, store, from, .. } = *self.with;
-        let Common { instance, facts, prepared, .. } = common;
+        let Carry { common, shared, from, .. } = *self.with;
+        let Common { instance, prepared, .. } = common;
+        self.let_go(self.with.in_the_way).await?;
         self.step(Step::Reconcile, RECONCILE_LIMIT, self.reconcile()).await?;
         images::build(shared).await?;
 
         let ownership = self.ownership();
-        let ground = Ground {
-            instance,
-            overlay: &prepared.overlay,
-            facts,
-            domain: &self.domain,
-            stack: &self.stack,
-            ownership: &ownership,
-        };
-        let state = &instance.settings.state;
-        let kept = secrets::read(state, self.recipe).map_err(|e| node(&e))?;
-        let mut values = SecretStore::kept(shared.masker.clone(), kept);
-        let target = build(&prepared.target, ground, &mut values)?;
+        let (target, values) = self.build(&prepared.target)?;
         if let Some((name, volume)) = target
             .volumes
             .iter()
@@ -159,7 +162,7 @@ impl Candidate<'_> {
             });
         }
         // The engine never shows a secret again: what is not kept before it exists there is lost.
-        secrets::keep(state, self.recipe, &values.values()).map_err(|e| node(&e))?;
+        secrets::keep(&instance.settings.state, self.recipe, &values.values()).map_err(|e| node(&e))?;
 
         let before: BTreeMap<String, String> = from.map(|from| from.volumes.clone()).unwrap_or_default();
         // A volume that the new release does not name any more is kept all the same: it is somebody's data.
@@ -169,13 +172,7 @@ impl Candidate<'_> {
             .chain(before.keys())
             .map(|v| (v.clone(), self.generation.volume(v)))
             .collect();
-        self.step(Step::Promise, REGISTRY_LIMIT, async {
-            let (release, volumes) = (&prepared.subject.at, &self.volumes);
-            let promised = store.promise(self.recipe, self.generation, self.run, release, volumes).await;
-            promised.map_err(|error| registry(&error))?;
-            Ok(((), format!("{} volumes", volumes.len())))
-        })
-        .await?;
+        self.step(Step::Promise, REGISTRY_LIMIT, self.promise(&prepared.subject.at)).await?;
         self.step(Step::Copy, COPY_LIMIT, self.copy(&before, &ownership)).await?;
 
         self.journal(Step::Prove).await?;
@@ -183,32 +180,48 @@ impl Candidate<'_> {
             generation: self.generation,
             earlier: from.map(|from| from.planted.clone()).unwrap_or_default(),
             counts: from.map(|from| from.fingerprint.counts.clone()).unwrap_or_default(),
+            stays: if self.with.keep_failed.is_some() { Stays::IfFailed } else { Stays::Never },
         };
         let earlier = if retained.earlier.is_empty() { Earlier::Nothing } else { Earlier::Planted };
         let plan = advance_plan(&brought(&prepared.overlay, &prepared.target), earlier);
         let releases = Releases { base: None, target };
-        let SideEnd { verdicts, left, brought, .. } =
-            run_side(shared, &plan, &self.domain, &self.stack, &releases, Some(&retained)).await;
-        let verdict =
-            verdicts.into_iter().find(|(tier, _)| *tier == Tier::Advance).map(|(_, verdict)| verdict);
-        let depth = depth(&verdict.unwrap_or_else(|| {
-            Verdict::of(Cause::Ours { says: "the canonical's stack was not judged".into() })
-        }))?;
-        if let Some(left) = left.first() {
-            return Err(Cause::Engine {
-                says: format!("the stack could not be taken down: {left} is still there"),
-            });
-        }
+        let end = run_side(shared, &plan, &self.domain, &self.stack, &releases, Some(&retained)).await;
+        self.is_kept = end.is_kept;
+        let (depth, brought) = judged(end)?;
         self.step(Step::Undeploy, REGISTRY_LIMIT, self.is_down()).await?;
-        let brought = brought.unwrap_or_default();
         let counts = brought.counts.clone();
         let fingerprint = self.step(Step::Print, PRINT_LIMIT, self.print(counts)).await?;
+        self.return_before_commit().await?;
         Ok(Proven { depth, brought, fingerprint })
+    }
+
+    /// Reads a release for this generation's stack, with the secrets that are kept. Those that it brings anew are among
+    /// the values, and are not kept yet.
+    pub(super) fn build(&self, tree: &Tree) -> Result<(Built, SecretStore), Cause> {
+        let Common { instance, facts, prepared, .. } = self.with.common;
+        let ground = Ground {
+            instance,
+            overlay: &prepared.overlay,
+            facts,
+            domain: &self.domain,
+            stack: &self.stack,
+            ownership: &self.ownership(),
+        };
+        let kept = secrets::read(&instance.settings.state, self.recipe).map_err(|e| node(&e))?;
+        let mut values = SecretStore::kept(self.with.shared.masker.clone(), kept);
+        Ok((build(tree, ground, &mut values)?, values))
+    }
+
+    pub(super) async fn promise(&self, release: &str) -> Result<((), String), Cause> {
+        let promised =
+            self.with.store.promise(self.recipe, self.generation, self.run, release, &self.volumes).await;
+        promised.map_err(|error| registry(&error))?;
+        Ok(((), format!("{} volumes", self.volumes.len())))
     }
 
     /// Nothing is built on a registry that says something else than Docker (law 2): idle on paper and running in fact,
     /// garbage of a killed promotion and the like are repaired first (CC-111, CC-112, CC-186).
-    async fn reconcile(&self) -> Result<((), String), Cause> {
+    pub(super) async fn reconcile(&self) -> Result<((), String), Cause> {
         let Common { instance, .. } = self.with.common;
         let order = Order { only: Some(self.recipe.clone()), mode: Mode::Repair, me: Some(self.run.clone()) };
         let leases = Leases::of(&instance.settings.state);
@@ -236,13 +249,13 @@ impl Candidate<'_> {
     }
 
     /// The canonical's stack, as far as it is ours.
-    fn scope(&self) -> Scope {
+    pub(super) fn scope(&self) -> Scope {
         Scope::stack(&self.stack)
             .and(labels::INSTANCE, &self.with.shared.instance)
             .and(labels::CANONICAL, self.recipe.as_str())
     }
 
-    async fn is_down(&self) -> Result<((), String), Cause> {
+    pub(super) async fn is_down(&self) -> Result<((), String), Cause> {
         use harness::engine::Kind;
         let there = self.with.shared.engine.list(&self.scope()).await.map_err(|error| error.cause())?;
         match there.iter().find(|object| !matches!(object.kind, Kind::Volume | Kind::Secret)) {
@@ -251,7 +264,7 @@ impl Candidate<'_> {
         }
     }
 
-    fn ownership(&self) -> Ownership {
+    pub(super) fn ownership(&self) -> Ownership {
         Ownership {
             instance: self.with.shared.instance.clone(),
             run: self.run.to_string(),
@@ -263,7 +276,7 @@ impl Candidate<'_> {
         }
     }
 
-    async fn copy(
+    pub(super) async fn copy(
         &self,
         before: &BTreeMap<String, String>,
         ownership: &Ownership,
@@ -293,7 +306,7 @@ impl Candidate<'_> {
         Ok(((), detail))
     }
 
-    async fn print(&self, counts: domain::data::Counts) -> Result<(Fingerprint, String), Cause> {
+    pub(super) async fn print(&self, counts: domain::data::Counts) -> Result<(Fingerprint, String), Cause> {
         let printed = generation::fingerprint(&self.with.shared.engine, &self.volumes, PRINT_LIMIT).await;
         let fingerprint = Fingerprint { counts, ..printed.map_err(|error| error.cause())? };
         self.with
@@ -304,75 +317,8 @@ impl Candidate<'_> {
         Ok((fingerprint, format!("{files} files, {bytes} bytes")))
     }
 
-    /// The commit point, and the proof of it.
-    async fn commit(&self, proven: Proven) -> (Result<(Depth, PromotionEnd), Cause>, Committed) {
-        let Proven { depth, brought, fingerprint } = proven;
-        let (store, from) = (self.with.store, self.with.from);
-        let Some(cold) = self.with.cold else {
-            return (Err(Cause::Ours { says: "nothing allows this commit".into() }), Committed::No);
-        };
-        let (at, subject) = (Utc::now(), &self.with.common.prepared.subject);
-        let Yield { witnesses, data, counts: _, digests } = brought;
-        let mut planted = from.map(|from| from.planted.clone()).unwrap_or_default();
-        planted.push(Planted {
-            release: subject.at.clone(),
-            run: self.run.clone(),
-            at,
-            witnesses: witnesses.into_iter().collect(),
-            data,
-        });
-        let record = Canonical {
-            recipe: self.recipe.clone(),
-            release: subject.at.clone(),
-            commit: subject.commit.clone(),
-            digests,
-            generation: self.generation,
-            volumes: self.volumes.clone(),
-            run: self.run.clone(),
-            cold: cold.id.clone(),
-            born: from.map_or(at, |from| from.born),
-            at,
-            advances: from.map_or(0, |from| from.advances + 1),
-            planted,
-            fingerprint,
-        };
-        let written = self.step(Step::Commit, REGISTRY_LIMIT, async {
-            store.commit(&record).await.map_err(|error| registry(&error))?;
-            Ok(((), format!("{} is the canonical's generation", self.generation)))
-        });
-        let written = written.await;
-        // Whatever the commit said: what the record says now is what holds.
-        let read = self.step(Step::ReadBack, REGISTRY_LIMIT, async {
-            let read = store.canonical(self.recipe).await.map_err(|error| registry(&error))?;
-            let says = read
-                .as_ref()
-                .map_or("nothing".to_owned(), |read| format!("{} on {}", read.release, read.generation));
-            Ok((read, says))
-        });
-        match (written, read.await) {
-            (_, Ok(Some(read))) if read == record => {
-                self.with.shared.log.tell(What::Promoted {
-                    generation: record.generation,
-                    advances: record.advances,
-                    born: record.born,
-                });
-                let end = PromotionEnd::Promoted { generation: record.generation, advances: record.advances };
-                (Ok((depth, end)), Committed::Yes(Box::new(record)))
-            }
-            // A write that was given up, or lost its connection, may still arrive: nothing is removed on the word of one
-            // look. The candidate is garbage until reconcile has read the record again.
-            (Err(cause), Ok(_)) => (Err(cause), Committed::Unknown),
-            (Ok(()), Ok(read)) => {
-                let stands = read.map_or("nothing".to_owned(), |read| read.release);
-                let says = format!("the record was written and then read as {stands}");
-                (Err(Cause::Registry { says }), Committed::Unknown)
-            }
-            (_, Err(cause)) => (Err(cause), Committed::Unknown),
-        }
-    }
-
     /// Removes generations that nobody keeps. The promotion is over: trouble is for the diary, and for reconcile.
-    async fn retire(&self, record: &Canonical) {
+    pub(super) async fn retire(&self, record: &Canonical) {
         let retired = self.step(Step::Retire, DROP_LIMIT, async {
             let all = self.with.store.generations(self.recipe).await.map_err(|error| registry(&error))?;
             let mut committed: Vec<_> = all
@@ -400,7 +346,7 @@ impl Candidate<'_> {
     }
 
     /// Removes everything that this promotion made, by its own label: nothing that was ever committed carries it.
-    async fn drop_all(&self) -> Vec<String> {
+    pub(super) async fn drop_all(&self) -> Vec<String> {
         let shared = self.with.shared;
         if let Err(cause) = self.journal(Step::Drop).await {
             // What was made is removed all the same: who comes after reads the labels.
@@ -432,6 +378,21 @@ impl Candidate<'_> {
     }
 }
 
+/// Returns what a canonical's stack brought, or why it did not pass.
+pub(super) fn judged(end: SideEnd) -> Result<(Depth, Yield), Cause> {
+    let SideEnd { verdicts, left, brought, data: _, broke: _, is_kept: _ } = end;
+    let verdict = verdicts.into_iter().find(|(tier, _)| *tier == Tier::Advance).map(|(_, verdict)| verdict);
+    let depth = depth(&verdict.unwrap_or_else(|| {
+        Verdict::of(Cause::Ours { says: "the canonical's stack was not judged".into() })
+    }))?;
+    match left.first() {
+        Some(left) => {
+            Err(Cause::Engine { says: format!("the stack could not be taken down: {left} is still there") })
+        }
+        None => Ok((depth, brought.unwrap_or_default())),
+    }
+}
+
 /// Returns the word for how the bytes of a generation came.
 fn how(all: impl Iterator<Item = How>) -> &'static str {
     let together = all.reduce(|a, b| if a == b { a } else { How::Mixed });
@@ -448,6 +409,6 @@ pub(super) fn registry(error: &StoreError) -> Cause {
     Cause::Registry { says: format!("{}{hint}", Chain(error)) }
 }
 
-fn node(error: &dyn std::error::Error) -> Cause {
+pub(super) fn node(error: &dyn std::error::Error) -> Cause {
     Cause::Node { says: Chain(error).to_string() }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::event::{Context, Event};
 use domain::level::advanced;
 use domain::verdict::Depth;
@@ -13,6 +13,7 @@ use domain::{Canonical, Cause, Generation, RecipeName, RunId, Tier, Verdict, Ver
 use harness::engine::Engine;
 
 use super::carry::{Carried, Carry, carry};
+use super::kept::{refuse_while_open, standing};
 use crate::cli::Trouble;
 use crate::exit::Exit;
 use crate::instance::Instance;
@@ -22,7 +23,7 @@ use crate::run::{
     Common, Manner, Prepared, Wanted, drop_folder, millis, open_log, port_leases, preflight, prepare,
     random_bytes, share, tick,
 };
-use crate::store::{RunRecord, Store, StoreError};
+use crate::store::{Hold, HoldKind, RunRecord, Store, StoreError, Work};
 
 /// What is to be carried.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Promotion {
     /// Tag of a release, or with [`Way::Dry`] any ref; the newest release if none.
     pub reference: Option<String>,
     pub way: Way,
+    /// How long a candidate that failed stays deployed for diagnosis (CC-125); none where it goes at once.
+    pub keep_failed: Option<TimeDelta>,
     pub context: Context,
 }
 
@@ -52,6 +55,8 @@ pub struct Promoted {
     pub end: PromotionEnd,
     pub level: u8,
     pub left: Vec<String>,
+    /// Until when the candidate that failed stays deployed, where it does.
+    pub kept: Option<DateTime<Utc>>,
     pub events: Vec<Event>,
     pub folder: PathBuf,
 }
@@ -102,6 +107,10 @@ pub async fn promote(
     }
     let _alive = leases.take(&format!("run-{id}"), &owner).map_err(held)?;
     let _ours = leases.take(&lease_name(recipe), &owner).map_err(held)?;
+    refuse_while_open(store, recipe, "promote").await?;
+    let standing = standing(store, recipe).await.map_err(unread)?;
+    let in_the_way: Vec<Hold> =
+        standing.into_iter().filter(|hold| hold.kind == HoldKind::Diagnosis).collect();
     let folder = instance.settings.state.join("runs").join(id.as_str());
     let asked = Wanted {
         recipe: wanted.recipe.clone(),
@@ -115,7 +124,7 @@ pub async fn promote(
         let allowed = allowed(store, &prepared, wanted.way).await?;
         let _ports = port_leases(&leases, &prepared, &owner).map_err(held)?;
         let common = Common { instance, engine, facts: &facts, prepared: &prepared, manner };
-        carried(common, store, wanted.way, allowed).await
+        carried(common, store, wanted, &in_the_way, allowed).await
     }
     .await;
     drop_folder(&folder.join("trees"));
@@ -172,7 +181,13 @@ pub(super) fn unread(error: StoreError) -> Trouble {
     Trouble::from_error(Exit::NotJudged, "the registry cannot be used", &error).hint_if(hint)
 }
 
-async fn carried(common: Common<'_>, store: &Store, way: Way, allowed: Allowed) -> Result<Promoted, Trouble> {
+async fn carried(
+    common: Common<'_>,
+    store: &Store,
+    wanted: &Promotion,
+    in_the_way: &[Hold],
+    allowed: Allowed,
+) -> Result<Promoted, Trouble> {
     let Common { prepared, manner, .. } = common;
     let (began, started) = (Instant::now(), Utc::now());
     let masker = Masker::default();
@@ -181,8 +196,18 @@ async fn carried(common: Common<'_>, store: &Store, way: Way, allowed: Allowed) 
     let stop_ticking = tick(&manner.view);
     let Allowed { from, cold } = allowed;
     let cold_level = cold.as_ref().map_or(0, |run| run.level);
-    let Carried { ended, left, digests } =
-        carry(&Carry { common, shared: &shared, store, way, from: from.as_ref(), cold: cold.as_ref() }).await;
+    let steps = Carry {
+        common,
+        shared: &shared,
+        store,
+        way: wanted.way,
+        from: from.as_ref(),
+        cold: cold.as_ref(),
+        work: Work::Promotion,
+        keep_failed: wanted.keep_failed,
+        in_the_way,
+    };
+    let Carried { ended, left, kept, digests } = carry(&steps).await;
     stop_ticking.store(true, Ordering::Relaxed);
     let (verdict, end) = match ended {
         Ok((depth, end)) => (Verdict::Passed { depth }, end),
@@ -224,6 +249,7 @@ async fn carried(common: Common<'_>, store: &Store, way: Way, allowed: Allowed) 
         end,
         level,
         left,
+        kept,
         events: log.events(),
         folder: prepared.folder.clone(),
     })

@@ -16,7 +16,8 @@ pub(super) struct SecretsError {
     source: std::io::Error,
 }
 
-fn path(state: &Path, recipe: &RecipeName) -> PathBuf {
+/// Returns where the values are kept.
+pub(super) fn path(state: &Path, recipe: &RecipeName) -> PathBuf {
     state.join("canonicals").join(recipe.as_str()).join("secrets.json")
 }
 

@@ -1,4 +1,4 @@
-//! One step of a promotion: written down before it is taken, told with its time, ended by its limit.
+//! One step of the work on a canonical: written down before it is taken, told with its time, ended by its limit.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,7 +12,7 @@ use domain::{Cause, Tier, What};
 
 use super::carry::{Candidate, registry};
 use crate::run::millis;
-use crate::store::{JournalEntry, Work};
+use crate::store::JournalEntry;
 
 impl Candidate<'_> {
     /// Takes one step: journaled before it is taken, told with its time, ended by its limit or by Ctrl-C.
@@ -44,7 +44,7 @@ impl Candidate<'_> {
         let entry = JournalEntry {
             recipe: Some(self.recipe.clone()),
             run: self.run.clone(),
-            kind: Work::Promotion,
+            kind: self.with.work,
             step: step.name().to_owned(),
             since: Utc::now(),
         };

@@ -58,7 +58,7 @@ pub enum Command {
     Overlay(super::overlay::OverlayArgs),
     /// Carry a green release onto the recipe's canonical: the stack whose data is kept for ever
     Promote(super::promote::PromoteArgs),
-    /// List canonicals, show their lineage, go back to an older generation
+    /// List canonicals, show their lineage, open one to look at it, go back to an older generation
     Canonical(super::canonical::CanonicalArgs),
     /// Look after the database of the registry
     Db(super::db::DbArgs),

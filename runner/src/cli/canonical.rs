@@ -6,7 +6,7 @@ use chrono::Utc;
 use domain::{Canonical, Generation, RecipeName, RunId};
 
 use super::{Place, Trouble, db, gc, say};
-use crate::canonical::lease_name;
+use crate::canonical::{lease_name, let_go, refuse_while_open, standing};
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::journal;
@@ -37,6 +37,10 @@ enum CanonicalCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Deploy its release on a copy of its data, for a person to look at
+    Open(super::open::OpenArgs),
+    /// End what `open` or `promote --keep-failed` left deployed
+    Close(super::open::CloseArgs),
     /// Make the record name an older committed generation; no data is changed
     Rollback {
         /// Name of a recipe
@@ -61,6 +65,8 @@ pub(super) async fn canonical(place: &Place, args: CanonicalArgs) -> Result<Exit
     let instance = place.open()?;
     let store = db::open(&instance.settings.database).await?;
     let done = match args.command {
+        CanonicalCommand::Open(args) => super::open::open(place, &instance, &store, args).await,
+        CanonicalCommand::Close(args) => super::open::close(place, &instance, &store, args).await,
         CanonicalCommand::List { json } => list(&store, json).await,
         CanonicalCommand::Show { recipe, json } => show(&instance, &store, &recipe, json).await,
         CanonicalCommand::Rollback { recipe, to } => rollback(&instance, &store, &recipe, to).await,
@@ -177,6 +183,7 @@ async fn rollback(
 ) -> Result<Exit, Trouble> {
     let (name, record) = known(instance, store, recipe).await?;
     let (run, _ours) = lease(instance, &name, "roll back")?;
+    refuse_while_open(store, &name, "roll back").await?;
     let generations = store.generations(&name).await.map_err(unread)?;
     let committed = generations
         .iter()
@@ -220,6 +227,9 @@ async fn rollback(
 async fn drop_it(place: &Place, instance: &Instance, store: &Store, recipe: &str) -> Result<Exit, Trouble> {
     let (name, _) = instance.recipe(recipe)?;
     let (run, _ours) = lease(instance, name, "drop the canonical of")?;
+    refuse_while_open(store, name, "drop the canonical of").await?;
+    // A failed candidate that is kept goes with all the rest.
+    let_go(store, &standing(store, name).await.map_err(unread)?).await.map_err(unread)?;
     let engine = gc::connect(place, Some(instance)).await?;
     let left = crate::canonical::forget(instance, &engine, store, name, &run).await?;
     if left.is_empty() {

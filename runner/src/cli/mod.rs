@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod gc;
 mod lint;
+mod open;
 mod overlay;
 mod plan;
 mod promote;

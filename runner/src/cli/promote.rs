@@ -1,5 +1,6 @@
 //! `simmer promote`.
 
+use chrono::TimeDelta;
 use domain::event::Context;
 
 use super::{Place, Trouble, db, gc, say};
@@ -20,6 +21,10 @@ pub struct PromoteArgs {
     /// Tag of a release, or with `--dry` any ref [default: the newest release]
     #[arg(long = "ref", value_name = "REF")]
     reference: Option<String>,
+    /// Where it fails, leave the candidate deployed for diagnosis for that long, such as `2h`; the canonical stands where
+    /// it stood, `simmer canonical close` ends it earlier, and the next promotion closes it first
+    #[arg(long, value_name = "TIME", value_parser = super::open::length)]
+    keep_failed: Option<TimeDelta>,
     /// Print the outcome as JSON on stdout
     #[arg(long)]
     json: bool,
@@ -32,7 +37,7 @@ pub struct PromoteArgs {
 }
 
 pub(super) async fn promote(place: &Place, args: PromoteArgs) -> Result<Exit, Trouble> {
-    let PromoteArgs { recipe, dry, reference, json, logs, quiet } = args;
+    let PromoteArgs { recipe, dry, reference, keep_failed, json, logs, quiet } = args;
     let instance = place.open()?;
     let manner = Manner {
         keep: KeepStack::Cleared,
@@ -44,7 +49,7 @@ pub(super) async fn promote(place: &Place, args: PromoteArgs) -> Result<Exit, Tr
     let store = db::open(&instance.settings.database).await?;
     let engine = gc::connect(place, Some(&instance)).await?;
     let way = if dry { Way::Dry } else { Way::Commit };
-    let wanted = Promotion { recipe, reference, way, context: Context::Hand };
+    let wanted = Promotion { recipe, reference, way, keep_failed, context: Context::Hand };
     let promoted = carry(&instance, &engine, &store, &wanted, &manner).await;
     store.close().await;
     let promoted = promoted?;
@@ -55,6 +60,13 @@ pub(super) async fn promote(place: &Place, args: PromoteArgs) -> Result<Exit, Tr
         say(&reports::outcome_json(&view));
     } else {
         say(&told(&promoted));
+    }
+    if let Some(until) = promoted.kept {
+        let recipe = &promoted.recipe;
+        let until = until.format("%Y-%m-%d %H:%M UTC");
+        super::tell(&format!(
+            "the failed candidate stays deployed until {until}; `simmer canonical close {recipe}` ends that\n"
+        ));
     }
     if !quiet {
         super::tell(&format!("report: {}\n", page.display()));

@@ -8,8 +8,9 @@ mod settings;
 pub use enrolment::Enrolment;
 pub use overlay::{
     BackupWants, Check, Health, ImageSpec, Origin, Overlay, ProbeKind, ProbeSpec, Setting, SignatureSpec,
-    VerifyPath, WaiverSpec, Weight, ask,
+    VerifyPath, VerifyReturn, WaiverSpec, Weight, ask,
 };
+pub(crate) use problem::read_duration;
 pub use problem::{ConfigProblem, ConfigProblems};
 pub use settings::{BackupSettings, EdgeKind, EdgeSettings, Endpoint, Settings};
 

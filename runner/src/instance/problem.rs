@@ -130,7 +130,7 @@ pub(super) fn read_toml<T: serde::de::DeserializeOwned>(
 }
 
 /// Reads a duration such as `90s`, `10m`, `1h 30m`.
-pub(super) fn read_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn read_duration(text: &str) -> Result<std::time::Duration, String> {
     let mut total = 0_u64;
     let mut seen = false;
     for part in text.split_whitespace() {

@@ -33,6 +33,11 @@ impl Ledger {
         &self.counts
     }
 
+    /// Takes counts that were taken elsewhere.
+    pub(crate) fn counted(&mut self, counts: Counts) {
+        self.counts = counts;
+    }
+
     /// Returns whether real data is there to be backed up.
     pub(crate) fn is_planted(&self) -> bool {
         !self.planted.is_empty()

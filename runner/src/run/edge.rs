@@ -69,6 +69,11 @@ impl Front {
         self.https
     }
 
+    /// Returns whether it ends with this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
     /// Returns who may vouch for what answers there.
     pub(crate) fn trust(&self) -> Trust {
         self.trust.clone()

@@ -167,7 +167,7 @@ async fn judged(
     let mut left = Vec::new();
     let mut by_tier: BTreeMap<Tier, Vec<Verdict>> = BTreeMap::new();
     for (plan, end) in ends {
-        let SideEnd { verdicts, data, broke: _, left: more, brought: _ } = end;
+        let SideEnd { verdicts, data, broke: _, left: more, brought: _, is_kept: _ } = end;
         left.extend(more);
         for (tier, verdict) in verdicts {
             log.tell(What::TierJudged {

@@ -27,14 +27,14 @@ mod sides;
 mod tree;
 mod witness;
 
-pub(crate) use build::{Ground, Owner, Ownership, SecretStore, build};
+pub(crate) use build::{Built, Ground, Owner, Ownership, SecretStore, build};
 pub(crate) use judge::{Common, drop_folder, open_log, port_leases, preflight, random_bytes, share, tick};
 pub use judge::{Manner, Outcome, run};
 pub use lint::{LintSubject, canonical_domain, lint_tree};
 pub use prepare::{Prepared, Wanted};
 pub(crate) use prepare::{brought, prepare};
 pub use remember::remember;
-pub(crate) use retained::{Retained, Yield};
+pub(crate) use retained::{Retained, Stays, Yield};
 pub(crate) use shared::Shared;
 pub use shared::{FollowLogs, KeepStack};
 pub(crate) use side::{Releases, SideEnd, left_names, run_side};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::canonical::{Generation, Planted};
 use domain::data::Counts;
+use domain::life::Ended;
 use domain::{Cause, Tier, What};
 use futures_util::future::join_all;
 
@@ -18,8 +19,33 @@ pub(crate) struct Retained {
     pub(crate) generation: Generation,
     /// Oldest first; empty where the canonical is born now.
     pub(crate) earlier: Vec<Planted>,
-    /// The overlay's counts at the last commit.
+    /// The overlay's counts at the last commit; empty where fewer are no fault.
     pub(crate) counts: Counts,
+    pub(crate) stays: Stays,
+}
+
+/// After which end a canonical's stack stays deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stays {
+    Never,
+    /// It was deployed to be looked at.
+    IfWell,
+    /// It was judged, and is wanted for diagnosis. Nobody wants one that was stopped.
+    IfFailed,
+    /// It was there before.
+    UnlessWell,
+}
+
+impl Stays {
+    /// Returns whether a stack that ended so stays.
+    pub(crate) fn after(self, ended: &Ended) -> bool {
+        match (self, ended) {
+            (Self::Never, _) => false,
+            (Self::IfWell, Ended::Well) | (Self::UnlessWell, Ended::Badly { .. }) => true,
+            (Self::IfFailed, Ended::Badly { act: _, why }) => *why != Cause::Interrupted,
+            (Self::IfWell, Ended::Badly { .. }) | (Self::IfFailed | Self::UnlessWell, Ended::Well) => false,
+        }
+    }
 }
 
 /// What a canonical's stack brought for its record.
@@ -79,6 +105,7 @@ impl SideRun<'_> {
             self.assert_for(tier);
         }
         let now = self.count(&scene, tier).await?;
+        self.ledger.counted(now.clone());
         if let Some(fewer) = exam::compare(&self.shared.overlay.fingerprints, &retained.counts, &now).first()
         {
             return Err(fewer.cause());
@@ -110,7 +137,7 @@ impl SideRun<'_> {
 }
 
 fn earlier_witnesses(retained: &Retained) -> Vec<Witness> {
-    let Retained { generation, earlier, counts: _ } = retained;
+    let Retained { generation, earlier, counts: _, stays: _ } = retained;
     earlier
         .iter()
         .flat_map(|planted| {
@@ -132,6 +159,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cc_125_a_stack_stays_after_the_ends_that_it_was_asked_to_stay_after_and_after_no_other() {
+        let ends = [
+            Ended::Well,
+            Ended::Badly { act: 1, why: Cause::Engine { says: "gone".into() } },
+            Ended::Badly { act: 1, why: Cause::Interrupted },
+        ];
+        let stays = |stays: Stays| ends.each_ref().map(|end| stays.after(end));
+        assert_eq!(stays(Stays::Never), [false, false, false]);
+        assert_eq!(stays(Stays::IfWell), [true, false, false]);
+        assert_eq!(stays(Stays::IfFailed), [false, true, false]);
+        assert_eq!(stays(Stays::UnlessWell), [false, true, true]);
+    }
+
+    #[test]
     fn cc_108_witnesses_of_every_earlier_release_are_looked_for_in_the_candidate() {
         let planted = |release: &str, run: &str, content: &str| Planted {
             release: release.into(),
@@ -144,6 +185,7 @@ mod tests {
             generation: Generation(3),
             earlier: vec![planted("1.0.0+1", "00c0ffee", "first"), planted("1.1.0+2", "0badcafe", "second")],
             counts: Counts::new(),
+            stays: Stays::Never,
         };
         let found: Vec<String> = earlier_witnesses(&retained)
             .into_iter()

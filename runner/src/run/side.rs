@@ -17,7 +17,7 @@ use super::check::Running;
 use super::data::Ledger;
 use super::limits::{self, Walls};
 use super::naming::{self, Before};
-use super::retained::{Retained, Yield};
+use super::retained::{Retained, Stays, Yield};
 use super::shared::{FollowLogs, KeepStack, Shared};
 use super::witness::{self, Witness};
 use super::{At, CHECK_LIMIT, CLEAR_LIMIT, keep, millis};
@@ -53,6 +53,8 @@ pub(crate) struct SideEnd {
     pub(crate) left: Vec<String>,
     /// What a canonical's stack brought; none for throw-away stacks.
     pub(crate) brought: Option<Yield>,
+    /// Whether a canonical's stack is still deployed, as it was asked for.
+    pub(crate) is_kept: bool,
 }
 
 impl SideEnd {
@@ -66,6 +68,7 @@ impl SideEnd {
             broke: None,
             left: Vec::new(),
             brought: None,
+            is_kept: false,
         }
     }
 }
@@ -114,6 +117,7 @@ pub(crate) struct SideRun<'a> {
     /// What was asked of the app itself and held, by tier.
     pub(crate) asserted: BTreeMap<Tier, u32>,
     left: Vec<String>,
+    is_kept: bool,
 }
 
 /// Takes a side through its acts, and clears up whatever comes.
@@ -164,6 +168,7 @@ pub(crate) async fn run_side(
         is_upgraded: false,
         asserted: BTreeMap::new(),
         left: Vec::new(),
+        is_kept: false,
     };
     let ended = match shared.follow_logs {
         FollowLogs::Hidden => run.live().await,
@@ -186,6 +191,7 @@ pub(crate) async fn run_side(
         broke,
         left: run.left,
         brought,
+        is_kept: run.is_kept,
     }
 }
 
@@ -235,7 +241,14 @@ impl SideRun<'_> {
                         // What it wrote last has to be on disk when the generation is committed.
                         broom = Broom::WithGrace;
                     }
-                    Fact::Cleared(self.clear(broom).await)
+                    if let Stage::Clearing { ended, .. } = &stage
+                        && self.stays(ended)
+                    {
+                        self.is_kept = true;
+                        Fact::Cleared(Left::Kept)
+                    } else {
+                        Fact::Cleared(self.clear(broom).await)
+                    }
                 }
                 None => match stage {
                     Stage::Done { ended, left: _ } => return ended,
@@ -347,6 +360,15 @@ impl SideRun<'_> {
             *why = naming::named(self.shared, self.stack, self.releases.get(which), &logs, found);
         }
         self.logs = Some(logs);
+    }
+
+    /// Whether the stack stays deployed after this end. Of what never was there is nothing to look at.
+    fn stays(&self, ended: &Ended) -> bool {
+        self.retained.is_some_and(|retained| match retained.stays {
+            Stays::Never => false,
+            Stays::UnlessWell => retained.stays.after(ended),
+            Stays::IfWell | Stays::IfFailed => self.applied.is_some() && retained.stays.after(ended),
+        })
     }
 
     async fn clear(&mut self, broom: Broom) -> Left {

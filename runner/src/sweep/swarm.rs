@@ -61,6 +61,7 @@ impl Work for OnSwarm<'_> {
             recipe: recipe.to_string(),
             reference: Some(cold.release.clone()),
             way: Way::Commit,
+            keep_failed: None,
             context: Context::Sweep,
         };
         let promoting = canonical::promote(self.instance, self.engine, self.store, &wanted, &self.manner);
@@ -83,7 +84,7 @@ impl OnSwarm<'_> {
 
 /// Reads a row's promotion out of a promotion.
 fn end(promoted: Promoted) -> PromotionEnd {
-    let Promoted { run, recipe: _, release: _, end, level, left, events, folder } = promoted;
+    let Promoted { run, recipe: _, release: _, end, level, left, kept: _, events, folder } = promoted;
     // Folded from events, which are masked.
     let view = reports::fold(&events);
     if let Err(error) = report::write(&folder, &view) {

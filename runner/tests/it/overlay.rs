@@ -186,6 +186,7 @@ fn cc_045_every_setting_is_explained_with_where_it_came_from_and_secrets_are_bla
     env.SMTP_PASSWORD = "********"          # overlays/blog/overlay.toml:4
     secrets.api_key = "********"            # overlays/blog/overlay.toml:6
     backup.while_writing = false            # default: one more backup in each run costs time; ask for it where it counts
+    verify_return = "never"                 # default: one more copy and one more start cost time; ask for it where the way back counts
     simmer.base_domain = "ci.test"          # simmer.toml:1
     simmer.limits.run = "30m"               # simmer.toml:5
     simmer.state = "state"                  # simmer.toml:2

@@ -3,6 +3,7 @@
 
 mod aged;
 mod beside;
+mod canonical_open;
 mod ground;
 mod interrupted;
 mod killed;

@@ -7,6 +7,7 @@ mod page;
 mod parts;
 mod range;
 mod setting;
+mod way_back;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use toml::de::DeTable;
 
 pub use parts::{BackupWants, ImageSpec, SignatureSpec, VerifyPath, WaiverSpec, Weight};
 pub use setting::{Origin, Setting};
+pub use way_back::VerifyReturn;
 
 use super::problem::{ConfigProblem, ConfigProblems};
 use ask::{CountSpec, DatumSpec, ReadySpec, TestSpec};
@@ -47,6 +49,7 @@ pub struct Overlay {
     /// For admission.
     pub weight: Weight,
     pub backup: BackupWants,
+    pub verify_return: VerifyReturn,
     /// Images to build before a run.
     pub images: Vec<ImageSpec>,
     /// What has to hold before the tests of a tier begin (CC-043).
@@ -169,6 +172,7 @@ fn read_root(root: Section<'_>, folder: &Path) -> Overlay {
         needs: needs(&root),
         weight: parts::weight(root.table("weight")),
         backup: parts::backup(root.table("backup")),
+        verify_return: way_back::verify_return(&root),
         images: parts::images(root.tables("image"), ground),
         readiness: parts::readiness(root.tables("readiness"), ground),
         data: parts::data(root.tables("data"), ground),
