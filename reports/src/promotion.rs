@@ -8,7 +8,7 @@ use domain::canonical::{Fingerprint, Step, VolumePrint};
 use domain::names::Side;
 use domain::{Tier, Verdict};
 
-use crate::side::StageView;
+use crate::side::{Cleared, StageView};
 use crate::text::{bytes, count, span};
 use crate::view::{End, PromotionEnd, PromotionView, RunView, State};
 
@@ -350,7 +350,33 @@ pub(crate) fn steps(run: &RunView) -> Vec<StepTold<'_>> {
         let told = steps.last_mut().expect("one was just put there");
         take(told, stage, own.is_some());
     }
+    for side in run.sides.iter().filter(|side| side.side == Side::C) {
+        let told_as_stage = side.stages.iter().any(|stage| stage.stage == "clear");
+        if let Some(cleared) = side.cleared.as_ref().filter(|_| !told_as_stage) {
+            clear(&mut steps, cleared);
+        }
+    }
     steps
+}
+
+/// Taking the stack down is told beside the stages: it is the work of the step that then looks whether it is down.
+fn clear(steps: &mut Vec<StepTold<'_>>, cleared: &Cleared) {
+    let (undeploy, prove) = (Step::Undeploy.name(), Step::Prove.name());
+    let at = steps.iter().position(|step| step.name == undeploy).unwrap_or_else(|| {
+        let at = steps.iter().rposition(|step| step.name == prove).map_or(steps.len(), |prove| prove + 1);
+        steps.insert(
+            at,
+            StepTold { name: undeploy, millis: 0, end: StepEnd::Passed, says: "", of: Vec::new() },
+        );
+        at
+    });
+    let step = &mut steps[at];
+    step.millis = step.millis.saturating_add(cleared.millis);
+    if !cleared.left.is_empty() && step.end == StepEnd::Passed {
+        step.end = StepEnd::Failed;
+        step.says = "something is left of the stack";
+    }
+    step.of.push(("clear", cleared.millis));
 }
 
 fn take<'a>(told: &mut StepTold<'a>, stage: &'a StageView, is_own: bool) {
