@@ -28,6 +28,8 @@ pub(super) enum May {
     Advance(usize),
     /// Or on an older generation.
     GoBack,
+    /// Or on a new generation of the same release, which survived no more advances.
+    Keep,
     /// Or there is none any more.
     GiveUp,
 }
@@ -105,8 +107,13 @@ fn record(before: Option<&Value>, after: Option<&Value>, may: May) {
             let known = of(before.unwrap()).into_iter().any(|g| g["record"] == *record);
             assert!(known, "{}", text());
         }
+        (May::Keep, Some(record)) => {
+            let of = |record: &Value| (record["release"].clone(), record["advances"].clone());
+            assert_eq!(old.as_ref().map(of), Some(of(record)), "{}", text());
+            assert_ne!(old.as_ref().map(|old| &old["generation"]), Some(&record["generation"]), "{}", text());
+        }
         (May::GiveUp, None) => {}
-        (May::Advance(_) | May::GoBack, None) | (May::GiveUp, Some(_)) => panic!("{}", text()),
+        (May::Advance(_) | May::GoBack | May::Keep, None) | (May::GiveUp, Some(_)) => panic!("{}", text()),
     }
 }
 

@@ -23,9 +23,8 @@ const SEEDS: &str = "SIMMER_MATRIX_SEEDS";
 /// The first of them.
 const FROM: &str = "SIMMER_MATRIX_FROM";
 
-/// Work whose steps nothing takes yet.
-const NOT_YET: [(Work, &str); 3] =
-    [(Work::Promotion, "verify return"), (Work::Promotion, "let go"), (Work::Promotion, "hold")];
+/// Taken by no scenario yet: a copy that does not come up is dropped by the same function as a candidate.
+const NOT_YET: [(Work, &str); 1] = [(Work::Open, "drop candidate")];
 
 #[test]
 fn law_4_what_is_killed_before_in_the_middle_of_and_after_any_step_loses_nothing_and_leaves_nothing() {
@@ -37,7 +36,7 @@ fn law_4_what_is_killed_before_in_the_middle_of_and_after_any_step_loses_nothing
 fn every_name_of_the_code_is_come_by(passed: &BTreeSet<&String>) {
     let is_passed = |work: Work, step: &str| passed.contains(&place(work.name(), step, Moment::Before));
     let mut missing = Vec::new();
-    for work in Work::ALL.iter().filter(|work| !matches!(work, Work::Open | Work::Close)) {
+    for work in Work::ALL {
         let named = steps(*work).into_iter().filter(|step| !NOT_YET.contains(&(*work, *step)));
         missing.extend(named.filter(|step| !is_passed(*work, step)).map(|step| format!("{work}/{step}")));
     }

@@ -106,6 +106,28 @@ fn held_too_long(world: &World) {
     });
 }
 
+/// Ends what is open, if anything is.
+fn close(world: &World) {
+    let closed = world.simmer(&["canonical", "close", NAME, "--quiet"]);
+    assert!(matches!(closed.exit, Some(0 | 2)), "{}{}", closed.stdout, closed.stderr);
+}
+
+fn open(world: &World) {
+    world.well(&["canonical", "open", NAME, "--detach", "--quiet"]);
+}
+
+/// A candidate that failed stays deployed.
+fn kept_failed(world: &World) {
+    let ran = world.simmer(&["promote", NAME, "--ref", RELEASES[2], "--keep-failed", "1h", "--quiet"]);
+    assert_eq!(ran.exit, Some(1), "{}{}", ran.stdout, ran.stderr);
+}
+
+fn shows_the_way_back(world: &World) {
+    let overlay = world.path().join("overlays/app/overlay.toml");
+    let text = std::fs::read_to_string(&overlay).unwrap();
+    std::fs::write(overlay, format!("verify_return = \"always\"\n{text}")).unwrap();
+}
+
 /// All of them.
 pub(super) const ALL: &[Scenario] = &[
     Scenario {
@@ -152,6 +174,60 @@ pub(super) const ALL: &[Scenario] = &[
         command: &["promote", NAME, "--ref", RELEASES[1], "--quiet"],
         may: May::Advance(1),
         mend: nothing,
+    },
+    Scenario {
+        name: "verify return",
+        only: Some("promotion/verify return"),
+        stage: Stage::Born,
+        given: shows_the_way_back,
+        command: &["promote", NAME, "--ref", RELEASES[1], "--quiet"],
+        may: May::Advance(1),
+        mend: nothing,
+    },
+    Scenario {
+        name: "keep failed",
+        only: Some("promotion/hold"),
+        stage: Stage::Grown,
+        given: nothing,
+        command: &["promote", NAME, "--ref", RELEASES[2], "--keep-failed", "1h", "--quiet"],
+        may: May::Nothing,
+        mend: close,
+    },
+    Scenario {
+        name: "let go",
+        only: Some("promotion/let go"),
+        stage: Stage::Grown,
+        given: kept_failed,
+        command: &["promote", NAME, "--ref", RELEASES[1], "--quiet"],
+        may: May::Advance(1),
+        mend: close,
+    },
+    Scenario {
+        name: "open",
+        only: None,
+        stage: Stage::Born,
+        given: nothing,
+        command: &["canonical", "open", NAME, "--detach", "--quiet"],
+        may: May::Nothing,
+        mend: close,
+    },
+    Scenario {
+        name: "close",
+        only: None,
+        stage: Stage::Born,
+        given: open,
+        command: &["canonical", "close", NAME, "--quiet"],
+        may: May::Nothing,
+        mend: close,
+    },
+    Scenario {
+        name: "keep",
+        only: None,
+        stage: Stage::Born,
+        given: open,
+        command: &["canonical", "close", NAME, "--keep", "--quiet"],
+        may: May::Keep,
+        mend: close,
     },
     Scenario {
         name: "rollback",
