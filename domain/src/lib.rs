@@ -11,6 +11,7 @@ pub mod names;
 pub mod plan;
 pub mod reconcile;
 pub mod release;
+pub mod retention;
 pub mod route;
 pub mod settle;
 pub mod signature;

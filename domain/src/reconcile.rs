@@ -1,10 +1,13 @@
 //! The registry against Docker: every difference, each with one safe repair (law 2, CC-111, DESIGN 7).
 //!
 //! At rest a canonical is idle: its committed volumes and its secrets are there, and nothing else of it. What a living
-//! owner works on is no difference. What was committed is never taken away here, whatever else is said about it.
+//! owner works on is no difference. What was committed is never taken away here, whatever else is said about it; only
+//! [`beyond_keeping`], asked for itself, names generations that the retention does not keep.
 
 mod difference;
 mod facts;
+mod journals;
+mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +18,8 @@ pub use facts::{
     Attended, Enrolled, Facts, Flight, GenerationRow, Health, Hold, HoldOf, Mark, Object, Owner, RecipeFacts,
     Record, Running, Thing,
 };
+pub use journals::{Journal, left_open};
+pub use keeping::beyond_keeping;
 
 use crate::canonical::Standing;
 use crate::{RecipeName, RunId};
@@ -49,11 +54,16 @@ pub fn reconcile(facts: &Facts) -> Vec<Difference> {
     for (recipe, there) in ours {
         One { now: *now, facts: None, recipe, there, guarded: &guarded, found: &mut found }.compare();
     }
+    sort(&mut found);
+    found
+}
+
+/// Puts differences into the order in which their repairs are to be carried out.
+pub fn sort(found: &mut [Difference]) {
     found.sort_by(|a, b| {
         let key = |d: &Difference| (d.repair.order(), d.kind);
         key(a).cmp(&key(b)).then_with(|| a.recipe.cmp(&b.recipe)).then_with(|| a.objects.cmp(&b.objects))
     });
-    found
 }
 
 /// Returns whether somebody alive works on the recipe's canonical.
@@ -336,7 +346,7 @@ impl<'a> One<'a> {
     }
 
     fn generation(&mut self, row: &'a GenerationRow, record: Option<&Record>, held: bool) {
-        let GenerationRow { generation, standing, volumes, run, owner: _, since } = row;
+        let GenerationRow { generation, standing, volumes, run, owner: _, since, kept: _ } = row;
         let is_the_records = record.is_some_and(|record| record.generation == *generation);
         let there: Vec<&Object> = self.things(Thing::Volume).filter(|v| volumes.contains(&v.name)).collect();
         let origin = format!("run {run}");

@@ -130,6 +130,20 @@ impl Leases {
         File::open(self.path(name))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
+    /// Returns whether its file is there: held, or left by an owner of this folder who was killed. An owner who ended by
+    /// himself, or who uses another folder, leaves none.
+    pub fn has_file(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Removes the file that a dead owner left; that of a living one stays.
+    pub fn forget_dead(&self, name: &str) {
+        if self.has_file(name)
+            && let Err(error) = self.take(name, &Owner::here("none", "none"))
+        {
+            tracing::debug!(name, %error, "lease file stays");
+        }
+    }
 }
 
 fn is_same_file(file: &File, path: &Path) -> bool {
@@ -169,7 +183,12 @@ mod tests {
         let leases = Leases::of(folder.path());
         std::fs::create_dir_all(folder.path().join("leases")).unwrap();
         std::fs::write(folder.path().join("leases/run-1.lock"), "{}").unwrap();
-        assert!(!leases.is_held("run-1"));
-        leases.take("run-1", &owner()).unwrap();
+        assert!(!leases.is_held("run-1") && leases.has_file("run-1"));
+        leases.forget_dead("run-1");
+        assert!(!leases.has_file("run-1"));
+        let alive = leases.take("run-1", &owner()).unwrap();
+        leases.forget_dead("run-1");
+        assert!(leases.is_held("run-1"));
+        drop(alive);
     }
 }

@@ -4,11 +4,7 @@ use super::{DNS_LABEL_LIMIT, Domain, ENGINE_NAME_LIMIT, RecipeName, STACK_NAME_L
 
 /// A name that does not fit behind its stack's, with what to shorten.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{name}` of recipe `{recipe}` has {} characters, {excess} more than the engine takes; {}",
-    name.len(),
-    remedy(self)
-)]
+#[error("`{name}` of recipe `{recipe}` has {} characters, {excess} more than the engine takes", name.len())]
 pub struct NoRoom {
     pub recipe: RecipeName,
     /// The whole name, as it would be in the swarm.
@@ -29,17 +25,20 @@ pub fn secret_name(recipe: &RecipeName, domain: &Domain, own: &str) -> Result<St
     }
 }
 
-fn remedy(no: &NoRoom) -> String {
-    let whole = no.domain.as_str().len();
-    // A stack's name that is cut gets shorter only once the domain is shorter than the cut.
-    let by = whole.saturating_sub(STACK_NAME_LIMIT) + no.excess;
-    let label = no.domain.as_str().split('.').next().map_or(0, str::len);
-    debug_assert!(label <= DNS_LABEL_LIMIT, "a domain is checked when it is made");
-    let base = no.domain.as_str().get(label + 1..).unwrap_or_default();
-    format!(
-        "shorten the secret's own part by {}, or the base domain `{base}` or the recipe's name by {by}",
-        no.excess
-    )
+impl NoRoom {
+    /// Returns what to shorten, and by how much.
+    pub fn remedy(&self) -> String {
+        let Self { excess, domain, .. } = self;
+        let whole = domain.as_str().len();
+        // A stack's name that is cut gets shorter only once the domain is shorter than the cut.
+        let by = whole.saturating_sub(STACK_NAME_LIMIT) + excess;
+        let label = domain.as_str().split('.').next().map_or(0, str::len);
+        debug_assert!(label <= DNS_LABEL_LIMIT, "a domain is checked when it is made");
+        let base = domain.as_str().get(label + 1..).unwrap_or_default();
+        format!(
+            "shorten the secret's own part by {excess}, or the base domain `{base}` or the recipe's name by {by}"
+        )
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +51,7 @@ mod tests {
         let domain = Allotter::new(base).unwrap().canonical(&recipe);
         match secret_name(&recipe, &domain, own) {
             Ok(name) => name,
-            Err(no) => no.to_string(),
+            Err(no) => format!("{no}; {}", no.remedy()),
         }
     }
 

@@ -97,6 +97,8 @@ kinds! {
     Foreign "foreign object" Stops,
     /// A canonical whose recipe is not enrolled any more.
     Unenrolled "de-enrolled" Note,
+    /// An older committed generation that the retention does not keep.
+    PastKeeping "past its keeping" Note,
 }
 
 impl fmt::Display for Kind {
@@ -127,8 +129,8 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The one thing to do about a difference. None of them takes away what was committed, what is a stranger's, or what
-/// somebody alive works on.
+/// The one thing to do about a difference. None of them takes away what is a stranger's or what somebody alive works on,
+/// and but for `Retire`, which the record and its way back are never named in, none what was committed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Repair {
@@ -146,6 +148,8 @@ pub enum Repair {
     CloseFlight { run: RunId },
     /// Write down that a hold has ended.
     EndHold { id: String },
+    /// Remove the volumes of an older committed generation that the retention does not keep, then its row.
+    Retire { generation: Generation, volumes: BTreeSet<String> },
     /// Nothing that is safe: tell a person what to look at.
     Tell { hint: String },
 }
@@ -162,12 +166,13 @@ impl Repair {
             Self::DropRow { .. } => 4,
             Self::CloseFlight { .. } => 5,
             Self::EndHold { .. } => 6,
-            Self::Tell { .. } => 7,
+            Self::Retire { .. } => 7,
+            Self::Tell { .. } => 8,
         }
     }
 
     /// All names, in the order in which repairs are carried out; what is only told is no step.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "undeploy",
         "mark broken",
         "remove secrets",
@@ -175,6 +180,7 @@ impl Repair {
         "drop row",
         "close journal",
         "end hold",
+        "retire",
     ];
 
     /// Returns the stable name under which it is journaled and told.
@@ -187,6 +193,7 @@ impl Repair {
             Self::DropRow { .. } => "drop row",
             Self::CloseFlight { .. } => "close journal",
             Self::EndHold { .. } => "end hold",
+            Self::Retire { .. } => "retire",
             Self::Tell { .. } => "tell",
         }
     }
@@ -196,7 +203,8 @@ impl Repair {
         match self {
             Self::Undeploy { names, .. }
             | Self::RemoveSecrets { names }
-            | Self::RemoveCandidate { volumes: names, .. } => names.iter().map(String::as_str).collect(),
+            | Self::RemoveCandidate { volumes: names, .. }
+            | Self::Retire { volumes: names, .. } => names.iter().map(String::as_str).collect(),
             Self::MarkBroken { .. }
             | Self::DropRow { .. }
             | Self::CloseFlight { .. }
@@ -220,6 +228,9 @@ impl fmt::Display for Repair {
             Self::DropRow { generation } => write!(f, "drop the row of {generation}"),
             Self::CloseFlight { run } => write!(f, "close the journal of run {run}"),
             Self::EndHold { .. } => f.write_str("end the hold"),
+            Self::Retire { generation, volumes } => {
+                write!(f, "remove {} volumes of {generation} and its row", volumes.len())
+            }
             Self::Tell { hint } => write!(f, "yours to decide: {hint}"),
         }
     }

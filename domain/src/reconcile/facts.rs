@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::canonical::Standing;
+use crate::retention::Kept;
 use crate::{Generation, RecipeName, RunId, StackName};
 
 /// Both sides, taken at one moment: the registry first, so that what is promised in between shows as nobody's yet and
@@ -72,6 +73,8 @@ pub struct GenerationRow {
     pub run: RunId,
     pub owner: Owner,
     pub since: DateTime<Utc>,
+    /// What the retention goes by; `None` where it was never committed.
+    pub kept: Option<Kept>,
 }
 
 /// A journal that was begun and not ended.

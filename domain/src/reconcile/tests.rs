@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::retention::{Kept, LEAST, Retention};
 use crate::{Generation, StackName};
 
 fn at(hours: i64) -> DateTime<Utc> {
@@ -60,7 +61,9 @@ fn nothing(name: &str) -> RecipeFacts {
 
 fn row(generation: u32, standing: Standing, volumes: BTreeSet<String>) -> GenerationRow {
     let generation = Generation(generation);
-    GenerationRow { generation, standing, volumes, run: run(), owner: Owner::Dead, since: at(20) }
+    let kept = Kept { generation, at: at(20), bytes: 10, planted: Vec::new() };
+    let kept = (standing == Standing::Committed).then_some(kept);
+    GenerationRow { generation, standing, volumes, run: run(), owner: Owner::Dead, since: at(20), kept }
 }
 
 fn ours(thing: Thing, name: &str) -> Object {
@@ -392,6 +395,63 @@ fn a_canonical_whose_recipe_left_is_told() {
     );
 }
 
+/// Two older generations that were committed, and are whole.
+fn older(facts: &mut Facts) {
+    for (generation, name) in [(1, "warm-gitea_t_data-g1"), (2, "warm-gitea_t_data-g2")] {
+        facts.recipes[0].generations.push(row(generation, Standing::Committed, set([name])));
+        facts.objects.push(volume(name, generation));
+    }
+}
+
+/// What the retention says, where two generations are kept.
+fn kept(change: impl FnOnce(&mut Facts)) -> String {
+    let mut facts = whole();
+    older(&mut facts);
+    change(&mut facts);
+    lines(&beyond_keeping(&facts, Retention { keep: LEAST, ..Retention::default() }))
+}
+
+#[test]
+fn a_generation_that_is_not_kept_goes_also_where_no_promotion_comes_by() {
+    insta::assert_snapshot!(
+        kept(|_| {}),
+        @"past its keeping (note): g1 need not stay: 2 generations are kept [volume `warm-gitea_t_data-g1`] <run 00c0ffee> -> remove 1 volumes of g1 and its row"
+    );
+    assert_eq!(told(older), "", "it is no difference between the registry and Docker");
+    let mut facts = whole();
+    older(&mut facts);
+    assert_eq!(beyond_keeping(&facts, Retention::default()), [], "three are kept");
+}
+
+#[test]
+fn no_generation_goes_while_anything_is_unsure() {
+    assert_ne!(kept(|_| {}), "");
+    assert_eq!(kept(|facts| facts.recipes[0].attended = Attended::Yes), "");
+    assert_eq!(kept(|facts| facts.recipes[0].flights.push(flight(Owner::Alive))), "");
+    assert_eq!(kept(|facts| facts.recipes[0].holds.push(hold(HoldOf::Deployed, 101))), "");
+    assert_eq!(kept(|facts| facts.recipes[0].record = None), "");
+    assert_eq!(kept(|facts| record(facts).broken = Some("it lost a volume".into())), "");
+    // The record's own generation is not whole: the older ones may be all that is left.
+    assert_eq!(kept(|facts| drop(facts.objects.remove(0))), "");
+    // Nor is the way back: then the one before it is.
+    assert_eq!(kept(|facts| facts.objects.retain(|o| o.name != "warm-gitea_t_data-g2")), "");
+    // A row that names a volume of one that stays.
+    let shared = |facts: &mut Facts| assert!(record(facts).volumes.insert("warm-gitea_t_data-g1".into()));
+    assert_eq!(kept(shared), "");
+}
+
+#[test]
+fn journals_of_dead_runs_are_closed_and_those_of_the_living_are_not() {
+    let journal = |work, owner| Journal { recipe: recipe("gitea"), work, flight: flight(owner) };
+    insta::assert_snapshot!(
+        lines(&left_open(&[journal("run", Owner::Dead), journal("gc", Owner::Alive), journal("gc", Owner::Dead)])),
+        @r"
+    killed half-way (note): run 00c0ffee was killed at `prove` <run 00c0ffee> -> close the journal of run 00c0ffee
+    killed half-way (note): gc 00c0ffee was killed at `prove` <run 00c0ffee> -> close the journal of run 00c0ffee
+    "
+    );
+}
+
 // ---- hostile facts
 
 fn hostile() -> impl Strategy<Value = Facts> {
@@ -506,9 +566,30 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #[test]
+    fn the_retention_names_neither_the_records_generation_nor_a_strangers_volume(
+        facts in hostile(),
+        days in prop::option::of(0_u32..2),
+    ) {
+        let retention = Retention { keep: LEAST, days, bytes: Some(0) };
+        for difference in beyond_keeping(&facts, retention) {
+            let recipe = facts.recipes.iter().find(|r| r.recipe == difference.recipe).unwrap();
+            let record = recipe.record.as_ref().unwrap();
+            let Repair::Retire { generation, volumes } = &difference.repair else { unreachable!() };
+            prop_assert!(*generation != record.generation && record.volumes.is_disjoint(volumes));
+            prop_assert!(!is_busy(recipe));
+            let mark = |name: &String| facts.objects.iter().find(|o| o.name == *name).map(|o| o.mark.clone());
+            let is_ours = |name| matches!(mark(name), Some(Mark::Ours { recipe, .. }) if recipe == difference.recipe);
+            prop_assert!(volumes.iter().all(is_ours));
+        }
+    }
+}
+
 #[test]
 fn every_kind_has_a_name_of_its_own() {
     let names: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!(names.len(), Kind::ALL.len());
-    assert_eq!(names.len(), 21);
+    assert_eq!(names.len(), 22);
 }

@@ -45,8 +45,8 @@ impl TreeError {
         match self {
             Self::At { source, .. } => match Errno::from_io_error(source) {
                 Some(Errno::NOSPC | Errno::DQUOT) => Some(
-                    "the disk or its quota is full: remove old generations with `simmer canonical drop` or keep \
-                     fewer, and clear what dead runs left with `simmer gc`",
+                    "the disk or its quota is full: keep fewer generations (`canonicals` in simmer.toml, then \
+                     `simmer reconcile`), and clear what dead runs left with `simmer gc`",
                 ),
                 Some(Errno::PERM | Errno::ACCESS) => {
                     Some("volumes belong to root: run simmer as root, outside of a container")
@@ -127,8 +127,8 @@ impl GenerationError {
                 "generations are made of volumes of the driver `local` without options, on the engine's node",
             ),
             Self::NoRoom(_) => Some(
-                "remove old generations with `simmer canonical drop` or keep fewer, and clear what dead runs left \
-                 with `simmer gc`",
+                "keep fewer generations (`canonicals` in simmer.toml, then `simmer reconcile`), clear what dead runs \
+                 left with `simmer gc`, or lower `limits.disk_free_gib`",
             ),
             Self::TargetHasData { .. } => {
                 Some("`simmer reconcile` removes what a killed promotion left; then promote again")
@@ -181,6 +181,22 @@ mod tests {
         assert_eq!(GenerationError::Ours { says: String::new() }.cause().fault(), domain::Fault::Runner);
         let platform = GenerationError::Absent { volume: "v".into() }.cause();
         assert_eq!((platform.name(), platform.fault()), ("generation", domain::Fault::Platform));
+    }
+
+    #[test]
+    fn a_promotion_without_room_says_the_numbers_and_what_to_do() {
+        use crate::generation::{NoRoom, Room};
+        let room = Room {
+            needs_bytes: 48_000_000,
+            needs_files: 1200,
+            free_bytes: 1_900_000_000,
+            free_files: Some(7),
+            reserve_bytes: 2_147_483_648,
+        };
+        let told = |no: NoRoom| GenerationError::NoRoom(no).cause();
+        insta::assert_snapshot!(told(NoRoom::Bytes { room }), @"there is no room for the copy: the copy needs 48 MB and 2147 MB have to stay free, and the file system has 1900 MB; keep fewer generations (`canonicals` in simmer.toml, then `simmer reconcile`), clear what dead runs left with `simmer gc`, or lower `limits.disk_free_gib`");
+        insta::assert_snapshot!(told(NoRoom::Files { room, free: 7 }), @"there is no room for the copy: the copy needs 1200 files and folders, and the file system has room for 7; keep fewer generations (`canonicals` in simmer.toml, then `simmer reconcile`), clear what dead runs left with `simmer gc`, or lower `limits.disk_free_gib`");
+        assert_eq!(told(NoRoom::Bytes { room }).fault(), domain::Fault::Platform, "never the recipe's");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::canonical::{Fingerprint, Step};
 use domain::plan::{Earlier, advance_plan};
 use domain::reconcile::Severity;
+use domain::retention::past_keeping;
 use domain::verdict::Depth;
 use domain::{Canonical, Cause, Domain, Generation, RecipeName, RunId, StackName, Tier, Verdict, What};
 use harness::engine::{Broom, Chain, Keep, STACK_LABEL, Scope};
@@ -15,7 +16,7 @@ use harness::generation::{self, How};
 
 use super::commit::{Committed, Proven};
 use super::promote::{PromotionEnd, Way, depth};
-use super::{COPY_LIMIT, DROP_LIMIT, GENERATIONS_KEPT, PRINT_LIMIT, secrets};
+use super::{COPY_LIMIT, DROP_LIMIT, PRINT_LIMIT, committed, retire, secrets};
 use crate::lease::Leases;
 use crate::reconcile::{Done, Mode, Order, ReconcileError, reconcile};
 use crate::run::{
@@ -93,6 +94,12 @@ pub(super) async fn carry(with: &Carry<'_>) -> Carried {
             (Ok((depth, PromotionEnd::Proven)), Committed::No)
         }
         Ok(proven) => candidate.commit(proven).await,
+    };
+    let ended = match committed {
+        Committed::Yes(_) | Committed::No => ended,
+        Committed::Unknown => ended.map_err(|cause| Cause::Registry {
+            says: format!("whether it was committed is not known: {cause}"),
+        }),
     };
     let (left, kept) = match committed {
         Committed::Yes(record) => {
@@ -321,24 +328,18 @@ impl<'a> Candidate<'a> {
     pub(super) async fn retire(&self, record: &Canonical) {
         let retired = self.step(Step::Retire, DROP_LIMIT, async {
             let all = self.with.store.generations(self.recipe).await.map_err(|error| registry(&error))?;
-            let mut committed: Vec<_> = all
-                .into_iter()
-                .filter(|g| g.standing == domain::canonical::Standing::Committed)
-                .filter(|g| g.number != record.generation)
-                .collect();
-            committed.sort_by_key(|g| std::cmp::Reverse(g.number));
-            let old = committed.split_off(committed.len().min(GENERATIONS_KEPT - 1));
-            for generation in &old {
-                // A kill between two volumes leaves a rest that is garbage by its row, and no way back that is broken.
-                let noted = self.with.store.given_up(self.recipe, generation.number).await;
-                noted.map_err(|error| registry(&error))?;
-                let names: Vec<String> = generation.volumes.values().cloned().collect();
-                let gone = generation::drop(&self.with.shared.engine, &names, DROP_LIMIT).await;
-                gone.map_err(|error| error.cause())?;
-                let noted = self.with.store.retired(self.recipe, generation.number).await;
-                noted.map_err(|error| registry(&error))?;
+            let retention = self.with.common.instance.settings.retention;
+            let kept = committed(&all);
+            let past = past_keeping(&kept, record.generation, retention, Utc::now());
+            let shared = self.with.shared;
+            for (generation, _) in &past {
+                let row = all.iter().find(|one| one.number == *generation);
+                let volumes = row.iter().flat_map(|row| row.volumes.values().cloned()).collect();
+                let (engine, store) = (&shared.engine, self.with.store);
+                let gone = retire(engine, store, &shared.instance, self.recipe, *generation, &volumes).await;
+                gone.map_err(|error| Cause::Generation { says: Chain(&error).to_string() })?;
             }
-            Ok(((), format!("{} older generations removed, {} kept", old.len(), committed.len())))
+            Ok(((), format!("{} older generations removed, {} kept", past.len(), kept.len() - past.len())))
         });
         if let Err(cause) = retired.await {
             self.with.shared.log.tell(What::Warned { says: format!("older generations stay: {cause}") });

@@ -9,9 +9,11 @@ mod close;
 mod commit;
 mod forget;
 mod kept;
+mod names;
 mod open;
 mod promote;
 mod remember;
+mod retire;
 mod returned;
 mod secrets;
 mod step;
@@ -24,6 +26,8 @@ pub use open::{Opened, Opening, open};
 pub(crate) use promote::lease_name;
 pub use promote::{Promoted, Promotion, PromotionEnd, Way, promote};
 pub use remember::{is_green, record_of};
+pub(crate) use retire::{committed, retire};
+pub(crate) use secrets::{are_kept as secrets_are_kept, forget as forget_secrets};
 
 use std::time::Duration;
 
@@ -33,5 +37,3 @@ pub(crate) const COPY_LIMIT: Duration = Duration::from_secs(2 * 3600);
 pub(crate) const PRINT_LIMIT: Duration = Duration::from_secs(1800);
 /// Longest time for removing the volumes of a generation.
 pub(crate) const DROP_LIMIT: Duration = Duration::from_secs(120);
-/// Committed generations that stay, the present one among them: the one before is the way back.
-pub(crate) const GENERATIONS_KEPT: usize = 3;

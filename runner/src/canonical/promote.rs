@@ -122,6 +122,7 @@ pub async fn promote(
     let promoted = async {
         let prepared = prepare(instance, &asked, id, &manner.cancel).await?;
         let allowed = allowed(store, &prepared, wanted.way).await?;
+        super::names::have_room(&instance.settings.allotter, &prepared)?;
         let _ports = port_leases(&leases, &prepared, &owner).map_err(held)?;
         let common = Common { instance, engine, facts: &facts, prepared: &prepared, manner };
         carried(common, store, wanted, &in_the_way, allowed).await

@@ -11,7 +11,7 @@ use domain::RecipeName;
 /// The values could not be read or kept.
 #[derive(Debug, thiserror::Error)]
 #[error("the canonical's secrets in `{}` cannot be used", path.display())]
-pub(super) struct SecretsError {
+pub(crate) struct SecretsError {
     path: PathBuf,
     source: std::io::Error,
 }
@@ -57,8 +57,13 @@ pub(super) fn keep(
     kept.map_err(|source| SecretsError { path, source })
 }
 
+/// Returns whether any values are kept.
+pub(crate) fn are_kept(state: &Path, recipe: &RecipeName) -> bool {
+    path(state, recipe).exists()
+}
+
 /// Forgets the values: the canonical was never born, or is no more.
-pub(super) fn forget(state: &Path, recipe: &RecipeName) -> Result<(), SecretsError> {
+pub(crate) fn forget(state: &Path, recipe: &RecipeName) -> Result<(), SecretsError> {
     let path = path(state, recipe);
     match std::fs::remove_file(&path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(SecretsError { path, source }),

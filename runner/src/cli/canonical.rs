@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use chrono::Utc;
+use domain::retention::{Kept, Retention, way_back};
 use domain::{Canonical, Generation, RecipeName, RunId};
 
 use super::{Place, Trouble, db, gc, say};
-use crate::canonical::{lease_name, let_go, refuse_while_open, standing};
+use crate::canonical::{committed, lease_name, let_go, refuse_while_open, standing};
 use crate::exit::Exit;
 use crate::instance::Instance;
 use crate::journal;
@@ -46,7 +47,7 @@ enum CanonicalCommand {
         /// Name of a recipe
         #[arg(value_name = "RECIPE")]
         recipe: String,
-        /// Number of the generation, such as 3 [default: the one before]
+        /// Number of the generation, such as 3 [default: the one that the present one came from]
         #[arg(long, value_name = "N")]
         to: Option<u32>,
     },
@@ -122,13 +123,13 @@ async fn show(instance: &Instance, store: &Store, recipe: &str, json: bool) -> R
         let both = serde_json::json!({ "canonical": record, "generations": generations });
         say(&format!("{}\n", serde_json::to_string_pretty(&both).expect("records are plain data")));
     } else {
-        say(&lineage(&record, &generations));
+        say(&lineage(&record, &generations, instance.settings.retention));
     }
     Ok(Exit::Passed)
 }
 
 /// The lineage for people.
-fn lineage(record: &Canonical, generations: &[GenerationRecord]) -> String {
+fn lineage(record: &Canonical, generations: &[GenerationRecord], retention: Retention) -> String {
     let Canonical {
         recipe,
         release,
@@ -162,17 +163,29 @@ fn lineage(record: &Canonical, generations: &[GenerationRecord]) -> String {
             domain::canonical::Standing::Committed => "committed",
             domain::canonical::Standing::Dropped => "dropped",
         };
-        writeln!(
-            text,
-            "  {:<5} {standing:<10} {}  {} bytes  run {}{here}",
-            g.number.to_string(),
-            g.release,
-            g.bytes(),
-            g.run
-        )
-        .expect("a text takes all");
+        let held = g.fingerprint().map_or("not printed".to_owned(), |print| {
+            let (files, bytes) = print.totals();
+            format!("{files} files, {}", reports::bytes(bytes))
+        });
+        let (number, release, run) = (g.number.to_string(), &g.release, &g.run);
+        writeln!(text, "  {number:<5} {standing:<10} {release}  {held}  run {run}{here}")
+            .expect("a text takes all");
     }
-    text
+    text + &keeping(&committed(generations), *generation, retention)
+}
+
+/// What the retention says of them.
+fn keeping(committed: &[Kept], record: Generation, retention: Retention) -> String {
+    let Retention { keep, days, bytes } = retention;
+    let held = committed.iter().map(|one| one.bytes).fold(0, u64::saturating_add);
+    let days = days.map_or_else(String::new, |days| format!(", {days} days"));
+    let most = bytes.map_or_else(String::new, |bytes| format!(", {}", reports::bytes(bytes)));
+    let back = way_back(committed, record).map_or("nothing".to_owned(), |back| back.to_string());
+    format!(
+        "  kept      {} of {keep} generations{days}, {} together{most}; the way back is {back}\n",
+        committed.len(),
+        reports::bytes(held)
+    )
 }
 
 async fn rollback(
@@ -185,6 +198,8 @@ async fn rollback(
     let (run, _ours) = lease(instance, &name, "roll back")?;
     refuse_while_open(store, &name, "roll back").await?;
     let generations = store.generations(&name).await.map_err(unread)?;
+    // What the retention keeps as the way back, so that it is always there.
+    let back = way_back(&crate::canonical::committed(&generations), record.generation);
     let committed = generations
         .iter()
         .filter(|g| g.standing == domain::canonical::Standing::Committed && g.number != record.generation)
@@ -192,7 +207,7 @@ async fn rollback(
     let committed: Vec<Generation> = committed.collect();
     let wanted = match to {
         Some(number) => committed.iter().find(|g| g.0 == number),
-        None => committed.iter().filter(|g| **g < record.generation).max(),
+        None => committed.iter().find(|g| Some(**g) == back),
     };
     let Some(wanted) = wanted else {
         let kept: Vec<String> = committed.iter().map(ToString::to_string).collect();

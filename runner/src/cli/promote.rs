@@ -1,6 +1,7 @@
 //! `simmer promote`.
 
 use chrono::TimeDelta;
+use domain::Cause;
 use domain::event::Context;
 
 use super::{Place, Trouble, db, gc, say};
@@ -75,7 +76,7 @@ pub(super) async fn promote(place: &Place, args: PromoteArgs) -> Result<Exit, Tr
 }
 
 fn told(promoted: &Promoted) -> String {
-    let Promoted { recipe, release, end, .. } = promoted;
+    let Promoted { recipe, release, end, left, .. } = promoted;
     match end {
         PromotionEnd::Promoted { generation, advances: 0 } => {
             format!("promoted: the canonical of {recipe} is born on {release} ({generation})\n")
@@ -91,10 +92,14 @@ fn told(promoted: &Promoted) -> String {
         }
         PromotionEnd::Failed { verdict } => {
             let why = verdict.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!(
-                "not promoted: {recipe} {release} {}{why}\nthe canonical stands where it stood\n",
-                verdict.word()
-            )
+            let stands = match verdict.cause() {
+                // The commit's answer was lost: it may have held.
+                Some(Cause::Registry { .. }) if !left.is_empty() => {
+                    format!("`simmer reconcile {recipe}` finds out where the canonical stands")
+                }
+                Some(_) | None => "the canonical stands where it stood".to_owned(),
+            };
+            format!("not promoted: {recipe} {release} {}{why}\n{stands}\n", verdict.word())
         }
     }
 }

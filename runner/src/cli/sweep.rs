@@ -36,6 +36,14 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
     // Asked before the mirrors, so that nobody waits for them to hear that there is no engine.
     let engine = if args.dry_run { None } else { Some(gc::connect(place, Some(&instance)).await?) };
     let store = db::open(&instance.settings.database).await?;
+    let story = |text: &str| {
+        if !args.quiet {
+            tell(text);
+        }
+    };
+    if let Some(engine) = &engine {
+        sweep::tidy_up(&instance, engine, &store, &story).await;
+    }
     let prospect = sweep::look_ahead(&instance, &manner, holds(&store).await?, Utc::now()).await?;
     if let Some(open) = prospect.resumed.as_ref().filter(|_| !args.quiet) {
         let id = open.id();
@@ -50,7 +58,7 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
         return Ok(Exit::Passed);
     };
     // Two runs cannot share one screen; of several at a time only the rows are told.
-    let story = if args.quiet || manner.jobs > 1 { Story::Silent } else { Story::Told };
+    let screen = if args.quiet || manner.jobs > 1 { Story::Silent } else { Story::Told };
     let work = OnSwarm {
         instance: &instance,
         engine: &engine,
@@ -58,14 +66,9 @@ pub(super) async fn sweep(place: &Place, args: SweepArgs) -> Result<Exit, Troubl
         manner: Manner {
             keep: KeepStack::Cleared,
             follow_logs: FollowLogs::Hidden,
-            view: Terminal::open(story),
+            view: Terminal::open(screen),
             cancel,
         },
-    };
-    let story = |text: &str| {
-        if !args.quiet {
-            tell(text);
-        }
     };
     let outcome = sweep::carry_out(&instance, prospect, &manner, &work, &story).await?;
     note(&store, &outcome.view).await;

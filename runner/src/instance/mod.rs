@@ -1,5 +1,6 @@
 //! An instance: `simmer.toml` beside `recipes/` and `overlays/` (DESIGN 11).
 
+mod canonicals;
 mod enrolment;
 mod overlay;
 mod problem;

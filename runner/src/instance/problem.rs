@@ -154,6 +154,23 @@ pub(crate) fn read_duration(text: &str) -> Result<std::time::Duration, String> {
     if seen { Ok(std::time::Duration::from_secs(total)) } else { Err("it is empty".into()) }
 }
 
+/// Reads a size as Docker does: `M` and `MiB` are both 1024² bytes.
+pub(super) fn read_size(text: &str) -> Result<u64, String> {
+    let cut = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(cut);
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a size"))?;
+    let unit = unit.trim().to_ascii_lowercase();
+    let factor: u64 = match unit.trim_end_matches('b').trim_end_matches('i') {
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        "t" => 1 << 40,
+        "" => return Err(format!("`{text}` has no unit")),
+        _ => return Err(format!("`{unit}` is not a unit of size")),
+    };
+    number.checked_mul(factor).filter(|n| *n > 0).ok_or_else(|| format!("`{text}` is out of range"))
+}
+
 /// What to write where a duration is expected.
 pub(super) const DURATION_HINT: &str = "write a number with `s`, `m` or `h`, such as \"90s\" or \"10m\"";
 
@@ -171,5 +188,16 @@ mod tests {
         assert!(read_duration("99999999999999999999s").is_err());
         assert!(read_duration("9999999h").is_err());
         assert!(read_duration("").is_err());
+    }
+
+    #[test]
+    fn sizes_are_read_as_docker_reads_them() {
+        assert_eq!(read_size("512M").unwrap(), 512 << 20);
+        assert_eq!(read_size("2GiB").unwrap(), 2 << 30);
+        assert_eq!(read_size("64 kb").unwrap(), 64 << 10);
+        assert_eq!(read_size("3TB").unwrap(), 3 << 40);
+        assert_eq!(read_size("512").unwrap_err(), "`512` has no unit");
+        assert!(read_size("M").is_err() && read_size("0M").is_err() && read_size("99999999999G").is_err());
+        assert!(read_size("5X").is_err() && read_size("-1M").is_err() && read_size("").is_err());
     }
 }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::names::{Allotter, BadProvider};
+use domain::retention::Retention;
 use harness::backup::Program;
 
 use crate::backups::{kind_of, misfit};
 use crate::store::{Database, hide_passwords};
 
+use super::canonicals::{RawCanonicals, check_canonicals};
 use super::problem::{ConfigProblem, ConfigProblems, DURATION_HINT, read_duration, read_toml};
 
 /// The file as written.
@@ -30,6 +32,8 @@ struct RawSettings {
     limits: RawLimits,
     #[serde(default)]
     backups: RawBackups,
+    #[serde(default)]
+    canonicals: RawCanonicals,
     #[serde(default)]
     sweep: RawSweep,
 }
@@ -113,6 +117,8 @@ pub struct Settings {
     /// Free disk, in bytes, below which nothing is started (CC-012).
     pub disk_free: u64,
     pub backups: BackupSettings,
+    /// Which generations of a canonical stay.
+    pub retention: Retention,
     /// Fewer recipes judged, or known to be green, make a red sweep; at least 1.
     pub sweep_minimum: usize,
 }
@@ -165,6 +171,7 @@ impl Settings {
             edge,
             limits,
             backups,
+            canonicals,
             sweep,
         } = read_toml(text, file).map_err(|problems| without_passwords(&problems))?;
         let mut problems = ConfigProblems::default();
@@ -196,6 +203,7 @@ impl Settings {
             .ok();
         let edge = problems.take(check_edge(edge, file, folder));
         let backups = problems.take(check_backups(backups, file, folder));
+        let retention = problems.take(check_canonicals(canonicals, file));
         let RawLimits { run, tier, memory_mib, cpus, disk_free_gib } = limits;
         let run_limit = match run.as_deref().map(read_duration).transpose() {
             Ok(limit) => limit.unwrap_or(Duration::from_secs(3600)),
@@ -220,8 +228,8 @@ impl Settings {
                 "give a number of CPUs from 0.01 to 1024",
             ));
         }
-        let (Some(allotter), Some(database), Some(edge), Some(backups), true) =
-            (allotter, database, edge, backups, problems.is_empty())
+        let (Some(allotter), Some(database), Some(edge), Some(backups), Some(retention), true) =
+            (allotter, database, edge, backups, retention, problems.is_empty())
         else {
             return Err(problems);
         };
@@ -247,6 +255,7 @@ impl Settings {
             nano_cpus: cpus.map(|c| (c * 1e9) as u64),
             disk_free: disk_free_gib.unwrap_or(2) * 1024 * 1024 * 1024,
             backups,
+            retention,
             sweep_minimum: sweep.minimum.unwrap_or(1),
         })
     }

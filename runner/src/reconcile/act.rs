@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::Utc;
+use domain::canonical::Standing;
 use domain::reconcile::{Difference, Kind, Repair};
 use domain::{Generation, RecipeName, RunId, StackName};
 use harness::engine::{self, Broom, Keep, Scope};
 
 use super::Room;
 use super::facts::{OWNER, read_hold_id};
+use crate::canonical::{forget_secrets, retire, secrets_are_kept};
 use crate::run::labels;
 use crate::store::{Hold, HoldKind, JournalEntry, StoreError, Work};
 
@@ -49,7 +51,8 @@ impl Done {
             | Repair::RemoveCandidate { .. }
             | Repair::DropRow { .. }
             | Repair::CloseFlight { .. }
-            | Repair::EndHold { .. } => Outcome::Found,
+            | Repair::EndHold { .. }
+            | Repair::Retire { .. } => Outcome::Found,
         };
         Self { difference, outcome }
     }
@@ -125,25 +128,61 @@ impl Room<'_> {
             }
             Repair::RemoveSecrets { names } => {
                 let scope = self.ours(recipe).only(engine::Kind::Secret, names.iter().cloned());
-                self.clear(&scope, Broom::AtOnce, Keep::Nothing, REMOVE_LIMIT).await
+                self.clear(&scope, Broom::AtOnce, Keep::Nothing, REMOVE_LIMIT).await?;
+                self.forget_secrets_of_nothing(recipe).await
             }
             Repair::RemoveCandidate { generation, volumes } => {
                 // The row says that its volumes go before they do, and goes itself when they are gone.
                 self.store.dropped(recipe, *generation).await.map_err(registry)?;
                 let scope = self.ours(recipe).only(engine::Kind::Volume, volumes.iter().cloned());
                 self.clear(&scope, Broom::AtOnce, Keep::Nothing, REMOVE_LIMIT).await?;
+                self.forget_secrets_of_nothing(recipe).await?;
                 self.store.retired(recipe, *generation).await.map(drop).map_err(registry)
             }
             Repair::DropRow { generation } => {
+                self.forget_secrets_of_nothing(recipe).await?;
                 self.drop_row(recipe, *generation, difference.kind).await.map_err(registry)
             }
-            Repair::CloseFlight { run } => self.store.journal_done(run).await.map(drop).map_err(registry),
+            Repair::CloseFlight { run } => {
+                self.forget_secrets_of_nothing(recipe).await?;
+                self.store.journal_done(run).await.map_err(registry)?;
+                self.leases.forget_dead(&format!("run-{run}"));
+                Ok(())
+            }
+            Repair::Retire { generation, volumes } => {
+                let gone = retire(self.engine, self.store, &self.id, recipe, *generation, volumes).await;
+                gone.map_err(|error| chain(&error))
+            }
             Repair::EndHold { id } => {
                 let (kind, owner) = read_hold_id(id).ok_or_else(|| format!("`{id}` is no hold"))?;
                 self.store.release_hold(kind, recipe, owner).await.map(drop).map_err(registry)
             }
             Repair::Tell { hint } => Err(hint.clone()),
         }
+    }
+
+    /// Forgets the kept values of a recipe of which nothing was ever committed, once none of its secrets is in the swarm
+    /// any more. Asked before each of the repairs that close what a dead promotion left, the row or the journal that
+    /// tells of it: so a kill in between loses nothing, and leaves nothing.
+    async fn forget_secrets_of_nothing(&self, recipe: &RecipeName) -> Result<(), String> {
+        let state = &self.instance.settings.state;
+        if !secrets_are_kept(state, recipe) {
+            return Ok(());
+        }
+        let registry = |error: StoreError| chain(&error);
+        let is_committed = self.store.canonical(recipe).await.map_err(registry)?.is_some()
+            || self
+                .store
+                .generations(recipe)
+                .await
+                .map_err(registry)?
+                .iter()
+                .any(|generation| generation.standing == Standing::Committed);
+        let there = self.engine.list(&self.ours(recipe)).await.map_err(|error| chain(&error))?;
+        if is_committed || there.iter().any(|object| object.kind == engine::Kind::Secret) {
+            return Ok(());
+        }
+        forget_secrets(state, recipe).map_err(|error| chain(&error))
     }
 
     async fn drop_row(

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::Utc;
 use domain::canonical::Standing;
 use domain::reconcile::{
-    Attended, Enrolled, Facts, Flight, GenerationRow, Health, Hold as DomainHold, HoldOf, Mark, Object,
-    Owner, RecipeFacts, Record, Running, Thing,
+    Attended, Enrolled, Facts, Flight, GenerationRow, Health, Hold as DomainHold, HoldOf, Journal, Mark,
+    Object, Owner, RecipeFacts, Record, Running, Thing,
 };
+use domain::retention::Kept;
 use domain::{Canonical, Generation, RecipeName, RunId, StackName};
 use harness::engine::{self, Engine, EngineError, Kind, STACK_LABEL};
 
@@ -93,6 +94,7 @@ pub fn gather(
                 run: row.run.clone(),
                 owner: owner(&row.run),
                 since: row.made_at,
+                kept: row.record.as_ref().map(Kept::of),
             });
         }
     }
@@ -147,6 +149,23 @@ fn record(canonical: &Canonical) -> Record {
         at: canonical.at,
         broken: None,
     }
+}
+
+/// Reads the journals of work that is about no canonical. `has_died` says of a run that it was of this instance and is
+/// not any more: another runner's is not ours to close.
+pub(super) fn other_journals(
+    registry: &RegistryFacts,
+    me: Option<&RunId>,
+    has_died: &dyn Fn(&RunId) -> bool,
+) -> Vec<Journal> {
+    let others = registry.journals.iter().filter(|entry| !is_about_canonicals(entry.kind));
+    let read = others.filter(|entry| me != Some(&entry.run)).filter_map(|entry| {
+        let JournalEntry { recipe, run, kind, step, since } = entry;
+        let owner = if has_died(run) { Owner::Dead } else { Owner::Alive };
+        let flight = Flight { run: run.clone(), step: step.clone(), owner, since: *since };
+        Some(Journal { recipe: recipe.clone()?, work: kind.name(), flight })
+    });
+    read.collect()
 }
 
 fn is_about_canonicals(work: Work) -> bool {

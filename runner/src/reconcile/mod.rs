@@ -11,7 +11,7 @@ pub use facts::{Asked, RegistryFacts, gather};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::reconcile::{Difference, Repair, reconcile as compare};
+use domain::reconcile::{Difference, Repair, beyond_keeping, left_open, reconcile as compare, sort};
 use domain::{RecipeName, RunId};
 use harness::engine::{Engine, EngineError};
 
@@ -19,7 +19,7 @@ use crate::canonical::lease_name;
 use crate::instance::Instance;
 use crate::lease::{Lease, LeaseError, Leases, Owner};
 use crate::run::random_bytes;
-use crate::store::{Store, StoreError};
+use crate::store::{Database, Store, StoreError};
 
 /// Whether anything is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +122,25 @@ impl Room<'_> {
         );
         facts::look_at_services(self.engine, &mut facts).await?;
         let mut found = compare(&facts);
+        found.extend(beyond_keeping(&facts, self.instance.settings.retention));
+        let has_died = |run: &RunId| self.has_died(run);
+        found.extend(left_open(&facts::other_journals(&registry, self.order.me.as_ref(), &has_died)));
+        sort(&mut found);
         if let Some(only) = &self.order.only {
             found.retain(|difference| difference.recipe == *only);
         }
         Ok(found)
+    }
+
+    /// Returns whether a run was of this instance, and is dead. A registry that several share names runs of others too,
+    /// whose leases are in other folders: of ours who were killed the lease's file is left.
+    fn has_died(&self, run: &RunId) -> bool {
+        let lease = format!("run-{run}");
+        let is_ours = match &self.instance.settings.database {
+            Database::Sqlite(_) => true,
+            Database::Postgres(_) => self.leases.has_file(&lease),
+        };
+        is_ours && !self.leases.is_held(&lease)
     }
 
     /// Takes the leases of all canonicals that something is to be done about. One that somebody else holds is left out:

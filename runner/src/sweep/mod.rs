@@ -6,12 +6,14 @@
 mod history;
 mod mirrors;
 mod record;
+mod start;
 mod swarm;
 mod turns;
 
 pub use history::{History, Past};
 pub use mirrors::newest_of_all;
 pub use record::Record;
+pub use start::tidy_up;
 pub use swarm::OnSwarm;
 pub use turns::{ColdEnd, Work};
 

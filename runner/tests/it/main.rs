@@ -4,6 +4,7 @@
 mod command_line;
 mod engines;
 mod exam;
+mod hygiene;
 mod kill_matrix;
 mod overlay;
 mod store;

@@ -12,6 +12,7 @@ use domain::{Fault, Tier};
 use super::ask::{AppliesTo, CountSpec, DatumSpec, How, Ready, ReadySpec, TestSpec};
 use super::asks::{self, Ground, Role, inside, is_marked};
 use super::page::Section;
+use crate::instance::problem::read_size;
 
 /// What the app needs of a node, for admission.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -85,22 +86,6 @@ pub(super) fn weight(at: Section<'_>) -> Weight {
     });
     at.finish();
     Weight { memory, cpus }
-}
-
-/// Reads a size as Docker does: `M` and `MiB` are both 1024² bytes.
-fn read_size(text: &str) -> Result<u64, String> {
-    let cut = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(cut);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a size"))?;
-    let unit = unit.trim().to_ascii_lowercase();
-    let factor: u64 = match unit.trim_end_matches('b').trim_end_matches('i') {
-        "k" => 1 << 10,
-        "m" => 1 << 20,
-        "g" => 1 << 30,
-        "" => return Err(format!("`{text}` has no unit")),
-        _ => return Err(format!("`{unit}` is not a unit of size")),
-    };
-    number.checked_mul(factor).filter(|n| *n > 0).ok_or_else(|| format!("`{text}` is out of range"))
 }
 
 pub(super) fn backup(at: Section<'_>) -> BackupWants {
@@ -387,19 +372,4 @@ impl Names {
 /// A window of no length would end before the first try.
 pub(super) fn window(at: &Section<'_>, why: &str) -> Duration {
     at.duration_or("window", "10m", why)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_as_docker_reads_them() {
-        assert_eq!(read_size("512M").unwrap(), 512 << 20);
-        assert_eq!(read_size("2GiB").unwrap(), 2 << 30);
-        assert_eq!(read_size("64 kb").unwrap(), 64 << 10);
-        assert_eq!(read_size("512").unwrap_err(), "`512` has no unit");
-        assert!(read_size("M").is_err() && read_size("0M").is_err() && read_size("99999999999G").is_err());
-        assert!(read_size("5X").is_err() && read_size("-1M").is_err() && read_size("").is_err());
-    }
 }

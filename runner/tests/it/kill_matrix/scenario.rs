@@ -306,6 +306,19 @@ pub(super) const ALL: &[Scenario] = &[
         mend: nothing,
     },
     Scenario {
+        name: "reconcile a generation that is not kept any more",
+        only: None,
+        stage: Stage::Full,
+        given: |world| {
+            let file = world.path().join("simmer.toml");
+            let settings = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(file, settings + "[canonicals]\nkeep = 2\n").unwrap();
+        },
+        command: &["reconcile"],
+        may: May::Nothing,
+        mend: nothing,
+    },
+    Scenario {
         name: "reconcile a generation that is lost",
         only: None,
         stage: Stage::Grown,

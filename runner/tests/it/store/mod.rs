@@ -1,10 +1,11 @@
 //! The store: one suite of cases on both databases, and what is true of one of them only.
 
 mod cases;
+pub(crate) mod cut;
 mod kill;
 mod migrated;
 mod model;
-mod postgres;
+pub(crate) mod postgres;
 mod samples;
 mod trouble;
 

@@ -10,13 +10,13 @@ use runner::store::{Store, StoreError};
 use super::{Place, suite};
 
 /// A running server. Dropping it stops it, also in a panic; the kernel stops it where this process is killed.
-struct Cluster {
+pub(crate) struct Cluster {
     server: Child,
     folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         // Not in TMPDIR: the path of a socket has to be short, and the server's user has to reach it.
         let folder = tempfile::Builder::new().prefix("simmer-pg-").tempdir_in("/tmp").unwrap();
         let bin = programs();
@@ -60,6 +60,11 @@ impl Cluster {
         // Read on, or the server waits for us.
         std::thread::spawn(move || lines.for_each(drop));
         cluster
+    }
+
+    /// Where its socket is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn url(&self, database: &str) -> String {
