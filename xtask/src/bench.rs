@@ -10,7 +10,7 @@ use crate::progress::{say, seconds};
 use crate::up::{self, Reach};
 
 /// What cargo is called with for each.
-const BENCHES: [(&str, &[&str]); 4] = [
+const BENCHES: [(&str, &[&str]); 5] = [
     (
         "500 compose files against one `docker stack config` process each",
         &["run", "--quiet", "--release", "--package", "simmer-compose", "--example", "speed"],
@@ -26,6 +26,10 @@ const BENCHES: [(&str, &[&str]); 4] = [
     (
         "copying a generation of 1 GB against `cp -a --reflink=auto`",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "copy"],
+    ),
+    (
+        "the registry of 1,000 canonicals against a fake swarm",
+        &["bench", "--quiet", "--package", "simmer", "--bench", "reconcile"],
     ),
 ];
 
