@@ -3,6 +3,7 @@
 //! that outlives its run, and `simmer reconcile` decides about it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use harness::engine::{Broom, Engine, Keep, Object, Scope};
@@ -108,6 +109,28 @@ pub async fn remove(engine: &Engine, found: &Found) -> Vec<String> {
     }
 }
 
+/// Folders of a run that hold nothing worth keeping once it is over: work trees and what tests wrote for themselves.
+const SCRATCH: [&str; 2] = ["trees", "work"];
+
+/// Finds the work trees and work folders of runs that are dead, in the folder of all runs. A run that ends removes its own.
+pub fn scratch(runs: &Path, leases: &Leases) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
+    // A run takes its lease before it makes its folder.
+    let is_dead = |folder: &PathBuf| {
+        folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|run| !leases.is_held(&format!("run-{run}")))
+    };
+    let mut found: Vec<PathBuf> = folders
+        .filter(is_dead)
+        .flat_map(|folder| SCRATCH.map(|name| folder.join(name)))
+        .filter(|folder| folder.is_dir())
+        .collect();
+    found.sort();
+    found
+}
+
 /// What a dead run's clearing may touch. A canonical's objects are left out here too: what is cleared goes by labels that
 /// are asked for again, and not by what was listed before.
 fn broom_of(found: &Found) -> Scope {
@@ -142,6 +165,24 @@ mod tests {
         // Nothing but the canonical's: then there is no run to clear.
         let canonicals = [of_a_canonical("warm-gitea_data-g3")];
         assert_eq!(decide(&canonicals, "me", &|_| false, Utc::now(), KeptToo::Yes), []);
+    }
+
+    #[test]
+    fn law_5_work_trees_of_dead_runs_are_scratch_and_those_of_the_living_and_all_evidence_stay() {
+        let state = tempfile::tempdir().unwrap();
+        let leases = Leases::of(state.path());
+        let owner = crate::lease::Owner::here("00000002", "gitea");
+        let _alive = leases.take("run-00000002", &owner).unwrap();
+        let runs = state.path().join("runs");
+        for folder in
+            ["00000001/trees/A", "00000001/work", "00000001/logs", "00000002/trees", "00000003/logs"]
+        {
+            std::fs::create_dir_all(runs.join(folder)).unwrap();
+        }
+        std::fs::write(runs.join("index.html"), "").unwrap();
+        let found = scratch(&runs, &leases);
+        assert_eq!(found, [runs.join("00000001/trees"), runs.join("00000001/work")]);
+        assert_eq!(scratch(&state.path().join("nowhere"), &leases), [] as [PathBuf; 0]);
     }
 
     #[test]

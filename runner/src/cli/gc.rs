@@ -7,7 +7,7 @@ use harness::engine::Engine;
 use super::args::GcArgs;
 use super::{Place, Trouble, db, say};
 use crate::exit::Exit;
-use crate::gc::{Fate, Found, KeptToo, find, remove};
+use crate::gc::{Fate, Found, KeptToo, find, remove, scratch};
 use crate::instance::Instance;
 use crate::journal;
 use crate::lease::{Lease, Leases, Owner};
@@ -65,6 +65,10 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
     if found.is_empty() {
         text += "nothing of a run is in the swarm\n";
     }
+    for folder in scratch(&instance.settings.state.join("runs"), &leases) {
+        let became = if dry_run { "would be removed".to_owned() } else { removed(&folder) };
+        text += &format!("work folder {} of a dead run: {became}\n", folder.display());
+    }
     for object in &left {
         text += &format!("LEFT BEHIND: {object}\n");
     }
@@ -72,6 +76,14 @@ pub(super) async fn gc(place: &Place, args: &GcArgs) -> Result<Exit, Trouble> {
         say(&text);
     }
     Ok(if left.is_empty() { Exit::Passed } else { Exit::LeftBehind })
+}
+
+/// Removes a folder and says what became of it.
+fn removed(folder: &std::path::Path) -> String {
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => "removed".into(),
+        Err(error) => format!("stays: {error}"),
+    }
 }
 
 /// What a gc removes, written down before it goes. A registry that cannot be used keeps nobody from clearing up.

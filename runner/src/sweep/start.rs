@@ -2,10 +2,11 @@
 
 use harness::engine::{Chain, Engine};
 
-use crate::gc::{Fate, KeptToo, find, remove};
+use crate::gc::{Fate, KeptToo, find, remove, scratch};
 use crate::instance::Instance;
 use crate::lease::Leases;
 use crate::reconcile::{Mode, Order, Outcome, reconcile};
+use crate::run::drop_folder;
 use crate::store::Store;
 
 /// Removes what dead runs left, which would take the room of the living, and repairs what differs between the registry and
@@ -33,6 +34,10 @@ pub async fn tidy_up(instance: &Instance, engine: &Engine, store: &Store, story:
     };
     if let Err(says) = cleared.await {
         story(&format!("what dead runs left was not cleared: {says}\n"));
+    }
+    for folder in scratch(&instance.settings.state.join("runs"), &leases) {
+        // It takes room and does no harm: nobody has to hear of it at night.
+        drop_folder(&folder);
     }
     let order = Order { only: None, mode: Mode::Repair, me: None };
     match reconcile(engine, store, &leases, instance, &order).await {
