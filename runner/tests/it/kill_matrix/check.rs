@@ -61,6 +61,11 @@ pub(super) fn whole(world: &World, before: &Before, scenario: &Scenario) {
     assert_eq!(told.exit, Some(0), "reconcile: {}{}", told.stdout, told.stderr);
     let gone = world.simmer(&["gc"]);
     assert_eq!(gone.exit, Some(0), "gc: {}{}", gone.stdout, gone.stderr);
+    let runs = std::fs::read_dir(world.path().join("state/runs")).into_iter().flatten().flatten();
+    for run in runs {
+        let scratch = ["trees", "work"].map(|name| run.path().join(name));
+        assert!(!scratch.iter().any(|folder| folder.exists()), "{run:?} keeps its work folders");
+    }
     let story = format!("reconcile said: {}", told.stdout);
 
     let after = world.shown();

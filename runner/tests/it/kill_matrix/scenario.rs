@@ -122,10 +122,30 @@ fn kept_failed(world: &World) {
     assert_eq!(ran.exit, Some(1), "{}{}", ran.stdout, ran.stderr);
 }
 
+fn overlay(world: &World, change: impl Fn(&str) -> String) {
+    let file = world.path().join("overlays/app/overlay.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(file, change(&text)).unwrap();
+}
+
 fn shows_the_way_back(world: &World) {
-    let overlay = world.path().join("overlays/app/overlay.toml");
-    let text = std::fs::read_to_string(&overlay).unwrap();
-    std::fs::write(overlay, format!("verify_return = \"always\"\n{text}")).unwrap();
+    overlay(world, |text| format!("verify_return = \"always\"\n{text}"));
+}
+
+const READY: &str = "exec = { command = [\"true\"] }\nevery";
+const NEVER_READY: &str = "exec = { command = [\"false\"] }\nwindow = \"2s\"\nevery";
+
+fn never_ready(world: &World) {
+    overlay(world, |text| {
+        assert!(text.contains(READY), "{text}");
+        text.replace(READY, NEVER_READY)
+    });
+}
+
+/// Ready again, and whatever is open is closed.
+fn ready_again(world: &World) {
+    overlay(world, |text| text.replace(NEVER_READY, READY));
+    close(world);
 }
 
 /// All of them.
@@ -210,6 +230,15 @@ pub(super) const ALL: &[Scenario] = &[
         command: &["canonical", "open", NAME, "--detach", "--quiet"],
         may: May::Nothing,
         mend: close,
+    },
+    Scenario {
+        name: "open what does not come up",
+        only: Some("open/drop candidate"),
+        stage: Stage::Born,
+        given: never_ready,
+        command: &["canonical", "open", NAME, "--detach", "--quiet"],
+        may: May::Nothing,
+        mend: ready_again,
     },
     Scenario {
         name: "close",
