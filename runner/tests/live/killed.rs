@@ -3,6 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 
+use domain::canonical::Step;
 use runner::journal::steps;
 use runner::kill::{KILL_AT, Moment, place};
 use runner::store::Work;
@@ -10,7 +11,8 @@ use serde_json::Value;
 
 use crate::ground::Ground;
 use crate::warm::{
-    Given, Soak, bytes_of, carried, differences, ground, is_green_cold, promoted, releases, shown, volumes,
+    Given, Soak, bytes_of, carried, differences, docker, ground, is_green_cold, promoted, releases, shown,
+    volumes,
 };
 
 const RECIPE: &str = "radicale";
@@ -130,4 +132,102 @@ fn law_4_cc_151_each_step_of_run_reconcile_gc_rollback_and_drop_that_is_killed_i
     }
     assert_eq!(volumes(&ground, ""), Vec::<String>::new(), "what was given up is gone");
     promoted(&ground, RECIPE, &first);
+}
+
+/// Closes what is open, if anything is, as a person does who comes back.
+fn close(ground: &Ground) {
+    let closed = ground.simmer(&["canonical", "close", RECIPE]);
+    assert!(matches!(closed.exit, 0 | 2), "{}{}", closed.stdout, closed.stderr);
+}
+
+#[test]
+fn law_4_each_step_of_opening_closing_and_keeping_that_is_killed_is_mended() {
+    let ground = ground("samples", RECIPE, Soak::Short);
+    let _given = Given(&ground, RECIPE);
+    born(&ground);
+    let committed = volumes(&ground, "-g1");
+    let bytes = bytes_of(&committed);
+    let open = ["canonical", "open", RECIPE, "--detach", "--quiet"];
+    let opened = || {
+        let opened = ground.simmer(&open);
+        assert_eq!(opened.exit, 0, "{}{}", opened.stdout, opened.stderr);
+    };
+
+    // Its last step drops a copy that does not come up: the same as a promotion's.
+    for step in Step::OPEN.iter().filter(|step| **step != Step::Drop) {
+        let before = shown(&ground, RECIPE);
+        killed(&ground, Work::Open, step.name(), &open);
+        is_whole(&ground, step.name(), &before, Record::Stands);
+    }
+    for step in Step::CLOSE {
+        let before = shown(&ground, RECIPE);
+        opened();
+        killed(&ground, Work::Close, step.name(), &["canonical", "close", RECIPE]);
+        close(&ground);
+        is_whole(&ground, step.name(), &before, Record::Stands);
+    }
+    for step in Step::KEEP {
+        let before = shown(&ground, RECIPE);
+        opened();
+        killed(&ground, Work::Close, step.name(), &["canonical", "close", RECIPE, "--keep"]);
+        close(&ground);
+        let is_committed = matches!(step, Step::ReadBack | Step::LetGo | Step::Retire);
+        let record = if is_committed { Record::Changed } else { Record::Stands };
+        is_whole(&ground, step.name(), &before, record);
+        if volumes(&ground, "-g1") == committed {
+            assert_eq!(bytes_of(&committed), bytes, "{}: the generation that was born", step.name());
+        }
+    }
+}
+
+#[test]
+fn law_4_each_repair_that_is_left_is_killed_and_made_by_the_next_reconcile() {
+    let ground = ground("samples", RECIPE, Soak::Short);
+    let _given = Given(&ground, RECIPE);
+    let (_, second) = born(&ground);
+    carried(&ground, RECIPE, &second);
+    let reconcile = ["reconcile"];
+
+    // More than are kept: the promotion died before it retired the oldest.
+    let settings = std::fs::read_to_string(ground.path().join("simmer.toml")).unwrap();
+    ground.write("simmer.toml", &format!("{settings}[canonicals]\nkeep = 2\n"));
+    killed(&ground, Work::Promotion, "retire", &["promote", RECIPE, "--ref", &second, "--quiet"]);
+    let before = shown(&ground, RECIPE);
+    killed(&ground, Work::Reconcile, "retire", &reconcile);
+    is_whole(&ground, "retire", &before, Record::Stands);
+    assert_eq!(volumes(&ground, "-g1"), Vec::<String>::new(), "two are kept");
+
+    // Its volumes are gone: that is written down, and ends when an older generation is named.
+    for volume in volumes(&ground, "-g3") {
+        docker(&["volume", "rm", &volume]);
+    }
+    killed(&ground, Work::Reconcile, "mark broken", &reconcile);
+    assert_eq!(ground.simmer(&reconcile).exit, 4, "it is written down, and not mended");
+    let rolled = ground.simmer(&["canonical", "rollback", RECIPE]);
+    assert_eq!(rolled.exit, 0, "{}", rolled.stderr);
+    let before = shown(&ground, RECIPE);
+    killed(&ground, Work::Reconcile, "end hold", &reconcile);
+    is_whole(&ground, "end hold", &before, Record::Stands);
+}
+
+#[test]
+fn law_4_secrets_of_a_canonical_that_was_never_born_go_also_when_that_is_killed() {
+    const RECIPE: &str = "oidc";
+    let ground = ground("samples", RECIPE, Soak::Short);
+    let newest = releases(&ground, RECIPE).pop().unwrap();
+    is_green_cold(&ground, RECIPE, &newest);
+    killed(&ground, Work::Promotion, "act probe", &["promote", RECIPE, "--ref", &newest, "--quiet"]);
+    let label = format!("label=simmer.canonical={RECIPE}");
+    let secrets = || docker(&["secret", "ls", "--quiet", "--filter", &label]);
+    assert!(!secrets().is_empty(), "the candidate had secrets");
+    killed(&ground, Work::Reconcile, "remove secrets", &["reconcile"]);
+    let mended = ground.simmer(&["reconcile"]);
+    assert_eq!(mended.exit, 0, "{}{}", mended.stdout, mended.stderr);
+    assert_eq!(differences(&ground), Vec::<String>::new());
+    assert_eq!(secrets(), "");
+    assert!(
+        !ground.path().join(format!("state/canonicals/{RECIPE}/secrets.json")).exists(),
+        "and their values"
+    );
+    ground.assert_nothing_left();
 }

@@ -21,6 +21,13 @@ pub(super) enum Stage {
     Full,
 }
 
+/// How a command ends where nothing of the platform is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ByItself {
+    Well,
+    Red,
+}
+
 /// A command, and what it may change.
 #[derive(Clone, Copy)]
 pub(super) struct Scenario {
@@ -34,6 +41,16 @@ pub(super) struct Scenario {
     pub(super) may: May,
     /// What a person does about it before all is well again.
     pub(super) mend: fn(&World),
+}
+
+impl Scenario {
+    pub(super) fn by_itself(&self) -> ByItself {
+        if self.command.contains(&RELEASES[2]) || self.name == NEVER_UP {
+            ByItself::Red
+        } else {
+            ByItself::Well
+        }
+    }
 }
 
 impl std::fmt::Debug for Scenario {
@@ -132,6 +149,7 @@ fn shows_the_way_back(world: &World) {
     overlay(world, |text| format!("verify_return = \"always\"\n{text}"));
 }
 
+const NEVER_UP: &str = "open what does not come up";
 const READY: &str = "exec = { command = [\"true\"] }\nevery";
 const NEVER_READY: &str = "exec = { command = [\"false\"] }\nwindow = \"2s\"\nevery";
 
@@ -232,7 +250,7 @@ pub(super) const ALL: &[Scenario] = &[
         mend: close,
     },
     Scenario {
-        name: "open what does not come up",
+        name: NEVER_UP,
         only: Some("open/drop candidate"),
         stage: Stage::Born,
         given: never_ready,
