@@ -231,3 +231,38 @@ fn law_4_secrets_of_a_canonical_that_was_never_born_go_also_when_that_is_killed(
     );
     ground.assert_nothing_left();
 }
+
+#[test]
+fn law_4_each_step_after_something_failed_and_on_the_way_back_is_killed_and_mended() {
+    let ground = ground("samples", RECIPE, Soak::Short);
+    let _given = Given(&ground, RECIPE);
+    let (_, second) = born(&ground);
+    is_green_cold(&ground, RECIPE, &second);
+    let promote = ["promote", RECIPE, "--ref", &second, "--quiet"];
+    let keep_failed = [&promote[..], &["--keep-failed", "1h"]].concat();
+    let overlay = format!("overlays/{RECIPE}/overlay.toml");
+    let good = std::fs::read_to_string(ground.path().join(&overlay)).unwrap();
+    let before = shown(&ground, RECIPE);
+
+    ground.write(&overlay, &format!("verify_return = \"always\"\n{good}"));
+    killed(&ground, Work::Promotion, "verify return", &promote);
+    is_whole(&ground, "verify return", &before, Record::Stands);
+
+    // Nothing is there: neither what is opened nor a candidate comes up.
+    let bad = good.replacen("path = \"/.web/\"\nwindow = \"1m\"", "path = \"/nowhere\"\nwindow = \"5s\"", 1);
+    assert_ne!(bad, good);
+    ground.write(&overlay, &bad);
+    killed(&ground, Work::Open, "drop candidate", &["canonical", "open", RECIPE, "--detach", "--quiet"]);
+    is_whole(&ground, "drop a copy", &before, Record::Stands);
+    killed(&ground, Work::Promotion, "hold", &keep_failed);
+    is_whole(&ground, "hold", &before, Record::Stands);
+
+    // One is kept, and the next promotion dies as it lets it go.
+    let kept = ground.simmer(&keep_failed);
+    assert_eq!(kept.exit, 1, "{}{}", kept.stdout, kept.stderr);
+    ground.write(&overlay, &good);
+    killed(&ground, Work::Promotion, "let go", &promote);
+    close(&ground);
+    is_whole(&ground, "let go", &before, Record::Stands);
+    promoted(&ground, RECIPE, &second);
+}
