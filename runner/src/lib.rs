@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod reconcile;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod store;
 pub mod sweep;
 pub mod traffic;

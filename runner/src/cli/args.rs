@@ -40,6 +40,8 @@ pub enum Command {
     Plan(RunArgs),
     /// Compare the registry of canonicals with Docker, and repair what can be repaired safely
     Reconcile(super::reconcile::ReconcileArgs),
+    /// Stay, and do what the clock asks for: tidy up, and compare the registry with Docker
+    Serve(super::serve::ServeArgs),
     /// Remove what dead runs left in the swarm
     Gc(GcArgs),
     /// Check that this machine and its engine can do the work

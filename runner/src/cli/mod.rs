@@ -16,6 +16,7 @@ mod promote;
 mod reconcile;
 mod report;
 mod run;
+mod serve;
 mod sweep;
 mod trouble;
 mod why;
@@ -49,6 +50,7 @@ pub async fn dispatch(args: Args) -> Result<Exit, Trouble> {
         Command::Lint(args) => lint::lint(&place, &args).await,
         Command::Plan(args) => plan::plan(&place, args).await,
         Command::Reconcile(args) => reconcile::reconcile(&place, &args).await,
+        Command::Serve(args) => serve::serve(&place, &args).await,
         Command::Gc(args) => gc::gc(&place, &args).await,
         Command::Doctor(args) => doctor::doctor(&place, &args).await,
         Command::Runs(args) => report::runs(&place, &args),

@@ -36,6 +36,14 @@ struct RawSettings {
     canonicals: RawCanonicals,
     #[serde(default)]
     sweep: RawSweep,
+    #[serde(default)]
+    serve: RawServe,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServe {
+    reconcile_every: Option<String>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -121,6 +129,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Fewer recipes judged, or known to be green, make a red sweep; at least 1.
     pub sweep_minimum: usize,
+    /// Longest time between two comparisons of the registry with Docker, where `simmer serve` runs.
+    pub reconcile_every: Duration,
 }
 
 /// Where backups go, and how many of them stay.
@@ -173,6 +183,7 @@ impl Settings {
             backups,
             canonicals,
             sweep,
+            serve,
         } = read_toml(text, file).map_err(|problems| without_passwords(&problems))?;
         let mut problems = ConfigProblems::default();
         let allotter = Allotter::new(&base_domain)
@@ -216,6 +227,10 @@ impl Settings {
             let remedy = "give the number of recipes that a sweep has to judge, at least 1";
             problems.push(ConfigProblem::at_key(file, "sweep.minimum", "it is 0", remedy));
         }
+        let every = serve.reconcile_every.as_deref().map(read_duration).transpose().unwrap_or_else(|says| {
+            problems.push(ConfigProblem::at_key(file, "serve.reconcile_every", says, DURATION_HINT));
+            None
+        });
         let tier_limit = tier.as_deref().map(read_duration).transpose().unwrap_or_else(|says| {
             problems.push(ConfigProblem::at_key(file, "limits.tier", says, DURATION_HINT));
             None
@@ -257,6 +272,7 @@ impl Settings {
             backups,
             retention,
             sweep_minimum: sweep.minimum.unwrap_or(1),
+            reconcile_every: every.unwrap_or(RECONCILE_EVERY),
         })
     }
 }
@@ -280,6 +296,8 @@ fn bad_provider(file: &Path, bad: &BadProvider) -> ConfigProblem {
     ConfigProblem::at_key(file, &format!("providers.{}", bad.key()), bad.to_string(), remedy)
 }
 
+/// A quarter of an hour: a comparison of 1,000 canonicals takes half a second.
+const RECONCILE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Snapshots of a recipe that stay where nobody says otherwise: a fortnight of nights.
 const KEEP: usize = 14;
 

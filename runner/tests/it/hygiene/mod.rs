@@ -3,6 +3,7 @@
 mod carried;
 mod lost;
 mod names;
+mod serve;
 mod world;
 
 use runner::gc::{Fate, KeptToo, find, remove};

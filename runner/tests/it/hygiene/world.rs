@@ -45,6 +45,10 @@ impl World {
         Self { folder, instance, engine, store }
     }
 
+    pub(super) fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(super) fn leases(&self) -> Leases {
         Leases::of(&self.instance.settings.state)
     }
