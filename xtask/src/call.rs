@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// Long enough for every question that an engine or git answers without work; a call that does work says
 /// its own limit.
-const ORDINARY_LIMIT: Duration = Duration::from_secs(60);
+const ORDINARY_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// How often a running program is looked at. Short against the fastest call that matters (a `docker` call is 20 ms).
 const LOOK: Duration = Duration::from_millis(5);
 /// How many of the last lines of a failed program are worth reading in an error.

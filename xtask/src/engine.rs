@@ -14,10 +14,10 @@ use crate::progress::Outcome;
 use crate::record::Record;
 
 /// An engine on a busy two-core machine answers after 2 to 8 s; one that needs longer has a reason in its log.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// It waits 15 s for containers that do not stop, and then some.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
-const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+const STOP_LIMIT: Duration = Duration::from_secs(5 * 60);
+const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What can be asked of an engine.

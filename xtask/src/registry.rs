@@ -17,8 +17,8 @@ use crate::up;
 /// The container's name.
 const NAME: &str = "simmer-registry";
 const IMAGE: &str = "127.0.0.1:5055/simmer/registry:2";
-const START_LIMIT: Duration = Duration::from_secs(20);
-const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+const START_LIMIT: Duration = Duration::from_secs(2 * 60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Starts the registry on a free port and returns its address, `127.0.0.1:<port>`. A running one is used.

@@ -22,10 +22,10 @@ use crate::record::Record;
 const ROOT_VERSION: &str = "1";
 const PACKAGES: &str = "usr-is-merged,docker.io,iptables,iproute2";
 /// Downloads and unpacks 300 MB.
-const ROOT_LIMIT: Duration = Duration::from_secs(10 * 60);
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(60);
-const LOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
+const ROOT_LIMIT: Duration = Duration::from_secs(30 * 60);
+const START_LIMIT: Duration = Duration::from_secs(5 * 60);
+const STOP_LIMIT: Duration = Duration::from_secs(5 * 60);
+const LOAD_LIMIT: Duration = Duration::from_secs(20 * 60);
 const LOOK: Duration = Duration::from_millis(50);
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// What the kernel allows for the path of a socket.

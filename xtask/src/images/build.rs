@@ -19,7 +19,7 @@ use crate::record::{MADE_BY, Record};
 /// Carries [`Image::key`] in the engine.
 const KEY: &str = "simmer.inputs";
 /// The slowest image compiles C++ for two minutes on an idle machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 /// More would only share the two cores that an ordinary CI machine has.
 const AT_A_TIME: usize = 2;
 
