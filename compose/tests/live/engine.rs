@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long swarm may take to let go of a network after its services are gone.
-const CLEARING_LIMIT: Duration = Duration::from_secs(30);
+const CLEARING_LIMIT: Duration = Duration::from_secs(300);
 const LABEL: &str = "com.docker.stack.namespace";
 /// Pause between two looks at a condition, so that the engine is not kept busy by being asked.
 pub(crate) const BETWEEN_LOOKS: Duration = Duration::from_millis(50);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::engine::{BETWEEN_LOOKS, Engine};
 
 /// How long swarm may take to allocate a network.
-const ALLOCATION_LIMIT: Duration = Duration::from_secs(20);
+const ALLOCATION_LIMIT: Duration = Duration::from_secs(300);
 
 /// What two deploys of one stack cannot have in common. Everything else has to be equal.
 const INCOMPARABLE: [(&str, &str); 10] = [

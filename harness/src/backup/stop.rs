@@ -54,7 +54,7 @@ mod tests {
         let work = aside(move |stop| {
             begun.send(()).unwrap();
             while !stop.is_raised() {
-                std::thread::yield_now();
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             ended.send(()).unwrap();
         });

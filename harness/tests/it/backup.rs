@@ -345,7 +345,7 @@ async fn a_process_killed_in_the_middle_of_a_snapshot_leaves_a_whole_repository(
         // It is writing now: a pack is there that was not.
         while packs() == before {
             assert!(victim.try_wait().unwrap().is_none(), "it ended by itself");
-            std::thread::yield_now();
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         victim.kill().unwrap();
         victim.wait().unwrap();

@@ -18,8 +18,8 @@ use harness::backup::{
 };
 use harness::engine::{Broom, Engine, ExecRequest, Keep, Scope};
 
-const CLEAR: Duration = Duration::from_secs(60);
-const EXEC: Duration = Duration::from_secs(20);
+const CLEAR: Duration = Duration::from_secs(300);
+const EXEC: Duration = Duration::from_secs(120);
 
 /// A database that dumps into its volume, an app that keeps files, and a secret of each.
 const STACK: &str = r#"
@@ -144,7 +144,7 @@ impl Ground {
             plan,
             about: About { instance: "ci".into(), recipe: "sample".into(), ..About::default() },
             settle: &|| Box::pin(async { Ok(()) }),
-            limits: Limits { hook: Duration::from_secs(60), ..Limits::default() },
+            limits: Limits { hook: Duration::from_secs(300), ..Limits::default() },
         }
     }
 }

@@ -8,7 +8,7 @@ use harness::engine::{Engine, RemoveError, Scope};
 use harness::generation::{self, GenerationError};
 
 const IMAGE: &str = "127.0.0.1:5055/simmer/testbox:1.0";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 fn docker(engine: &Engine, args: &[&str]) -> String {
     let output = Command::new("docker").args(["-H", engine.host()]).args(args).output().unwrap();

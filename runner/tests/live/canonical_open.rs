@@ -209,7 +209,8 @@ fn cc_125_a_failed_candidate_is_kept_until_its_end_and_the_way_back_is_shown_whe
     assert_eq!(red.exit, 1, "{}{}", red.stdout, red.stderr);
     assert!(red.stderr.contains("the way back holds: 1.0.0+5.10.0 starts on a copy of g1"), "{}", red.stderr);
     // A release that does not answer as it did is no way back, and that is told beside what failed first.
-    let text = text.replace("path = \"/-/ping\"\nwindow = \"2m\"", "path = \"/-/nothing\"\nwindow = \"15s\"");
+    let nobody = "[[probe]]\nname = \"nobody\"\nkind = \"exec\"\ncommand = [\"false\"]\nwindow = \"1s\"\n";
+    let text = format!("{text}\n{nobody}");
     ground.write(overlay, &format!("verify_return = \"on_failure\"\n{text}"));
     let red = ground.simmer(&["promote", "verdaccio", "--ref", new]);
     assert_eq!(red.exit, 1, "{}{}", red.stdout, red.stderr);

@@ -142,7 +142,7 @@ fn a_secret_that_nobody_gave_is_named_and_a_given_one_is_never_shown() {
     ground.write(
         "overlays/secret-missing/overlay.toml",
         &format!(
-            "[health]\nwindow = \"60s\"\nsoak = \"2s\"\npath = \"/\"\n[secrets]\napi_key = \"{planted}\"\n"
+            "[health]\nwindow = \"5m\"\nsoak = \"2s\"\npath = \"/\"\n[secrets]\napi_key = \"{planted}\"\n"
         ),
     );
     let ran = ground.simmer(&["run", "secret-missing", "--tier", "install", "--logs"]);

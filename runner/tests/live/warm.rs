@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::ground::{Ground, Ran};
+use crate::ground::{Ground, LOOK, Ran};
 
 /// Longest wait for something that the engine does in a moment.
-const MOMENT: Duration = Duration::from_secs(60);
+const MOMENT: Duration = Duration::from_secs(300);
 
 /// Gives the canonical up when a test ends, however it ends.
 pub(crate) struct Given<'a>(pub(crate) &'a Ground, pub(crate) &'a str);
@@ -109,7 +109,8 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < MOMENT, "{what}: not within {} s", MOMENT.as_secs());
-        std::thread::yield_now();
+        // Most of these ask a program.
+        std::thread::sleep(10 * LOOK);
     }
 }
 

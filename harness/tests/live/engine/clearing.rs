@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use harness::engine::{Broom, Keep, Kind};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::stage::{CLEAR, ONE, on_stage, svc};
 
 #[tokio::test]
 async fn a_process_that_ignores_term_is_killed_at_once() {
     on_stage("stubborn", |stage| async move {
-        stage.up([svc("app").mode("ignore-term")]).await;
-        let began = Instant::now();
+        // Its grace alone is longer than the clearing may take.
+        stage.up([svc("app").mode("ignore-term").grace(3600)]).await;
         stage.engine.clear(&stage.scope(), Broom::AtOnce, Keep::Nothing, CLEAR).await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(8), "its grace alone is 10 s: {:?}", began.elapsed());
     })
     .await;
 }
@@ -75,8 +73,8 @@ async fn an_anonymous_volume_goes_with_its_task() {
 #[tokio::test]
 async fn what_cannot_be_cleared_in_time_is_named() {
     on_stage("stuck", |stage| async move {
-        // Without grace in two seconds: a process that ignores TERM has ten.
-        stage.up([svc("app").mode("ignore-term")]).await;
+        // It ignores TERM, and has longer than the test lasts.
+        stage.up([svc("app").mode("ignore-term").grace(3600)]).await;
         let limit = Duration::from_secs(2);
         let left =
             stage.engine.clear(&stage.scope(), Broom::WithGrace, Keep::Nothing, limit).await.unwrap_err();
@@ -96,7 +94,8 @@ async fn a_container_that_was_started_by_hand_on_our_network_is_not_ours_to_kill
         let applied = stage.engine.apply_wanted(&wanted, None).await.unwrap();
         stage.settle(&applied).await.unwrap();
         let guest = stage.guest(&stage.name("internal")).await;
-        let limit = Duration::from_secs(5);
+        // All else has gone by then.
+        let limit = Duration::from_secs(20);
         let left = stage.engine.clear(&stage.scope(), Broom::AtOnce, Keep::Nothing, limit).await.unwrap_err();
         let names: Vec<_> = left.objects.iter().map(ToString::to_string).collect();
         assert_eq!(names, [format!("network `{}`", stage.name("internal"))]);

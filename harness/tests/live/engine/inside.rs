@@ -10,7 +10,7 @@ fn run(cmd: &[&str]) -> ExecRequest {
     ExecRequest { cmd: cmd.iter().map(|&w| w.to_owned()).collect(), ..ExecRequest::default() }
 }
 
-const SHORT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn a_task_shows_where_it_is_and_what_it_runs() {
@@ -111,14 +111,14 @@ async fn a_command_runs_with_input_environment_and_user_and_keeps_its_code() {
 async fn a_command_for_a_container_that_is_being_replaced_is_an_error_of_its_own() {
     on_stage("exec409", |stage| async move {
         // It dies and is kept as a dead task while its successor starts.
-        let app = svc("app").unchecked().command(&["sh", "-c", "sleep 4; exit 1"]);
+        let app = svc("app").unchecked().command(&["sh", "-c", "sleep 12; exit 1"]);
         let applied = stage.apply([app]).await;
         stage.settle(&applied).await.unwrap();
         let container = stage.container("app").await;
         let gone = async {
             loop {
                 match stage.engine.exec(&container, run(&["true"]), SHORT).await {
-                    Ok(_) => {}
+                    Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                     Err(error) => return error,
                 }
             }

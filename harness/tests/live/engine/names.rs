@@ -1,12 +1,10 @@
 //! Who answers to a name that lives on several networks.
 
-use std::time::Duration;
-
 use harness::engine::ExecRequest;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::stage::{Stage, on_named_stage, on_stage, svc};
+use super::stage::{PATIENCE, Stage, on_named_stage, on_stage, svc};
 
 /// Asks, from the caller of a stack, who `app` is.
 async fn who_is_app(stage: &Stage) -> String {
@@ -17,12 +15,12 @@ async fn who_is_app(stage: &Stage) -> String {
     let ask = ExecRequest { cmd: ["sh", "-c", script].map(str::to_owned).into(), ..ExecRequest::default() };
     let began = Instant::now();
     loop {
-        let answer = stage.engine.exec(&caller, ask.clone(), Duration::from_secs(20)).await.unwrap();
+        let answer = stage.engine.exec(&caller, ask.clone(), PATIENCE).await.unwrap();
         // The engine puts a task into its DNS some moments after it calls it healthy.
         if answer.code == 0 {
             return String::from_utf8_lossy(&answer.stdout).trim().to_owned();
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "{}", String::from_utf8_lossy(&answer.stderr));
+        assert!(began.elapsed() < PATIENCE, "{}", String::from_utf8_lossy(&answer.stderr));
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) const ONE: &str = "127.0.0.1:5055/simmer/testbox:1.0";
 pub(crate) const TWO: &str = "127.0.0.1:5055/simmer/testbox:2.0";
 /// What every object of a test carries, beside its stack's label.
 const RUN_LABEL: &str = "simmer.run";
-/// Longest clearing that a test accepts: a stop with grace takes 10 s and some.
-pub(crate) const CLEAR: Duration = Duration::from_secs(60);
+/// Far longer than any wait of these tests, on a machine that is busy and slow too: no verdict of theirs hangs on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// Longest clearing that a test accepts.
+pub(crate) const CLEAR: Duration = PATIENCE;
 
 /// One test's place in the swarm.
 #[derive(Clone)]
@@ -100,7 +102,7 @@ impl Stage {
     }
 
     pub(crate) async fn settle(&self, applied: &Applied) -> Result<Settled, Trouble> {
-        self.engine.settle(applied, &limits(60), &mut |_| {}).await
+        self.engine.settle(applied, &patient(), &mut |_| {}).await
     }
 
     /// Applies and waits until it is settled.
@@ -189,6 +191,11 @@ impl Drop for Guest {
     }
 }
 
+/// Limits of what is not to meet them.
+pub(crate) fn patient() -> SettleLimits {
+    SettleLimits { window: TimeDelta::from_std(PATIENCE).unwrap(), ..SettleLimits::default() }
+}
+
 pub(crate) fn limits(window: i64) -> SettleLimits {
     SettleLimits { window: TimeDelta::seconds(window), ..SettleLimits::default() }
 }
@@ -209,7 +216,7 @@ pub(crate) fn svc(name: &str) -> Svc {
                 "Image": ONE,
                 "Healthcheck": {
                     "Test": ["CMD", "/bin/healthy.sh"],
-                    "Interval": second, "Timeout": 3 * second, "Retries": 2,
+                    "Interval": second, "Timeout": 20 * second, "Retries": 2,
                 },
                 "Env": [],
             },
@@ -250,6 +257,16 @@ impl Svc {
 
     pub(crate) fn command(self, args: &[&str]) -> Self {
         self.set("/TaskTemplate/ContainerSpec/Args", json!(args))
+    }
+
+    /// May be unwell for as long as it likes before it was ever well.
+    pub(crate) fn patient(self) -> Self {
+        self.set("/TaskTemplate/ContainerSpec/Healthcheck/StartPeriod", json!(3_600_000_000_000_i64))
+    }
+
+    /// How long a process that ignores TERM has; the engine's own is 10 s.
+    pub(crate) fn grace(self, seconds: i64) -> Self {
+        self.set("/TaskTemplate/ContainerSpec/StopGracePeriod", json!(seconds * 1_000_000_000))
     }
 
     pub(crate) fn restart(self, condition: &str) -> Self {

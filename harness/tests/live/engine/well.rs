@@ -6,7 +6,7 @@ use domain::settle::Mode;
 use harness::engine::{Broom, EngineError, Keep, Scope, SwarmRole, Touched, Wanted};
 use serde_json::{Value, json};
 
-use super::stage::{CLEAR, Stage, limits, on_stage, svc};
+use super::stage::{CLEAR, Stage, on_stage, patient, svc};
 
 #[tokio::test]
 async fn cc_150_a_stack_is_deployed_settled_and_cleared_without_a_trace() {
@@ -15,7 +15,7 @@ async fn cc_150_a_stack_is_deployed_settled_and_cleared_without_a_trace() {
         assert!(applied.services.iter().all(|s| s.touched == Touched::Created));
         let mut told = Vec::new();
         let settled =
-            stage.engine.settle(&applied, &limits(60), &mut |a| told.push(a.to_vec())).await.unwrap();
+            stage.engine.settle(&applied, &patient(), &mut |a| told.push(a.to_vec())).await.unwrap();
         assert!(settled.at >= applied.at);
         assert_eq!(told[0].len(), 2, "both are awaited at first: {told:?}");
 

@@ -148,7 +148,7 @@ async fn who_asks_to_stop_ends_the_program() {
             if std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n')) {
                 return stage.cancel.send(true).unwrap();
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
     let (done, ()) = tokio::join!(stage.test(program(&["t.sh"], Speaks::Exit)), stopped);
