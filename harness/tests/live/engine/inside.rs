@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_secs(120);
 #[tokio::test]
 async fn a_task_shows_where_it_is_and_what_it_runs() {
     on_stage("tasks", |stage| async move {
-        stage.up([svc("app").env("SECRET=hunter2")]).await;
+        stage.up([svc("app").env("SECRET=hunter2").networks(&["internal", "proxy"])]).await;
         let tasks = stage.engine.tasks(&stage.stack).await.unwrap();
         let [task] = tasks.as_slice() else { panic!("{tasks:?}") };
         let mut networks: Vec<_> = task.networks.iter().map(|(name, _)| name.clone()).collect();
