@@ -242,8 +242,9 @@ impl State {
             labels[key] = json!(value);
         }
         let root = self.folder.join("containers").join(&id);
-        std::fs::create_dir_all(root.join("tmp")).map_err(|bad| bad.to_string())?;
         let (mounts, disk) = self.make_mounts(&spec, &image, root).map_err(|refusal| refusal.says)?;
+        // After what may be refused: what is started again and again leaves no folder behind each time.
+        std::fs::create_dir_all(disk.root.join("tmp")).map_err(|bad| bad.to_string())?;
         let internal = |id: &str| self.networks.iter().any(|n| n["Id"] == id && n["Internal"] == true);
         let nth = self.containers.len() + self.tasks.len();
         let gateway = (networks.is_empty() || networks.iter().any(|(id, _)| !internal(id)))

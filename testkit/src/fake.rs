@@ -347,3 +347,52 @@ impl State {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Life;
+
+    /// Starts what ends at once, each time that it is started again.
+    fn ends_at_once(fake: &Fake) {
+        fake.app("app", App::new(Life::ends(Duration::from_millis(1), 1)));
+        let container = json!({
+            "Image": "app", "Mounts": [{"Type": "volume", "Source": "data", "Target": "/data"}],
+        });
+        let spec = json!({
+            "Name": "app",
+            "TaskTemplate": {"ContainerSpec": container, "RestartPolicy": {"Condition": "any", "Delay": 1}},
+        });
+        assert!(fake.shared.with(|state| state.create_service(spec)).is_ok(), "the service is made");
+    }
+
+    #[test]
+    fn a_clock_that_cannot_keep_up_goes_slower_and_keeps_nobody_waiting() {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // More is due each moment than any machine does in it.
+            let fake = Fake::with(Setup { pace: Pace::Times(1_000_000_000), ..Setup::default() });
+            ends_at_once(&fake);
+            while fake.events().iter().filter(|event| *event == "container die").count() < 100 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            drop(fake);
+            tell.send(()).expect("the test waits");
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(()), "nobody is answered any more");
+    }
+
+    #[test]
+    fn what_is_refused_its_volume_again_and_again_leaves_no_folders() {
+        let fake = Fake::with(Setup { pace: Pace::Driven, ..Setup::default() });
+        fake.fill_disk();
+        ends_at_once(&fake);
+        fake.advance(Duration::from_secs(10));
+        let tried = fake.shared.with(|state| state.tasks.iter().filter(|task| task.is_over()).count());
+        assert!(tried > 1, "{tried}");
+        let folders = std::fs::read_dir(fake.folder.path().join("containers"));
+        assert_eq!(folders.map_or(0, Iterator::count), 0);
+        fake.heal().advance(Duration::from_secs(10));
+        assert!(fake.events().contains(&"container start".to_owned()), "it starts where there is room");
+    }
+}

@@ -179,6 +179,19 @@ impl State {
         self.clock.now = self.clock.now.max(limit);
     }
 
+    /// Lets what is due until then happen, at most so many things. Where that is not all, the clock stays behind.
+    pub(crate) fn run_some(&mut self, limit: Duration, at_most: usize) {
+        for _ in 0..at_most {
+            match self.clock.take(limit) {
+                Some(step) => self.happen(step),
+                None => {
+                    self.clock.now = self.clock.now.max(limit);
+                    return;
+                }
+            }
+        }
+    }
+
     /// Lets everything happen that is going to, at most for so long: a crash loop never ends. Says whether it did end.
     pub(crate) fn run_until_idle(&mut self, at_most: Duration) -> bool {
         let limit = self.clock.now.saturating_add(at_most);
