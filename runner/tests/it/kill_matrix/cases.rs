@@ -12,6 +12,7 @@ use testkit::SEED_VARIABLE;
 use super::check::{Before, whole};
 use super::scenario::{ALL, Scenario, Stage, Stages};
 use super::seeds::Trouble;
+use super::watch;
 use super::world::{Effect, Kill};
 
 /// Where set, each act of a stack is killed before and after as well, and each step at more of its calls.
@@ -120,7 +121,7 @@ pub(super) fn try_seeds(seeds: &[u64]) {
 
 /// Says what was counted: for whoever runs the matrix for its numbers.
 #[expect(clippy::print_stderr, reason = "a test's own words")]
-fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     eprintln!("{text}");
 }
 
@@ -179,7 +180,9 @@ pub(super) fn side_by_side<T: Sync>(
         for _ in 0..JOBS {
             scope.spawn(|| {
                 while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    watch::begins(name(one));
                     let tried = catch_unwind(AssertUnwindSafe(|| try_one(one)));
+                    watch::ended();
                     if let Err(panic) = tried {
                         let says = panic.downcast_ref::<String>().cloned();
                         let says = says.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));

@@ -43,6 +43,13 @@ impl Trouble {
         Self { scenario, first, then }
     }
 
+    /// Whether a call is never answered, so that the command waits for it as long as it does for any.
+    pub(super) fn waits(&self) -> bool {
+        let faults =
+            [Some(&self.first), self.then.as_ref()].into_iter().flatten().flat_map(|met| &met.faults);
+        faults.into_iter().any(|(_, fault)| matches!(fault, Fault::Silence | Fault::Unanswered))
+    }
+
     /// Returns how far the recipe has come before it.
     pub(super) fn stage(&self) -> Stage {
         self.scenario.stage

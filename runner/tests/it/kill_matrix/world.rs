@@ -11,13 +11,13 @@ use runner::kill::{KILL_AT, PLACES};
 use serde_json::Value;
 use testkit::{Fake, Fault, Pace, Setup};
 
-use super::recipe;
+use super::{recipe, watch};
 
 /// Names a copy of the program, for a long matrix beside which somebody builds.
 const PROGRAM: &str = "SIMMER_MATRIX_PROGRAM";
 /// Longer than any command takes, on a busy machine too and with the limits of several waits in it; what waits for ever
 /// is a finding.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Leaves out nearly all of the waiting.
 const PACE: Pace = Pace::Times(500);
 
@@ -71,6 +71,7 @@ impl World {
 
     /// Makes another one in which all is as it is here, with an engine of its own.
     pub(super) fn fork(&self) -> Self {
+        watch::does("copies the world".to_owned(), None);
         let folder = tempfile::Builder::new().prefix("matrix").tempdir().unwrap();
         let copied = Command::new("cp").arg("-a").arg(self.path().join(".")).arg(folder.path()).status();
         assert!(copied.unwrap().success());
@@ -93,6 +94,7 @@ impl World {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        watch::does(format!("simmer {}", args.join(" ")), Some(self.places_file()));
         let program = std::env::var_os(PROGRAM);
         let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_simmer").into()));
         command.arg("-C").arg(self.path()).args(args).stdin(Stdio::null());
@@ -131,7 +133,8 @@ impl World {
                         return None;
                     }
                     if let Some(pid) = asker.lock().unwrap().take() {
-                        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+                        // One that has ended by itself meanwhile is found not to have been killed.
+                        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                         return Some(match effect {
                             Effect::Undone => Fault::Silence,
                             Effect::Done => Fault::Unanswered,
@@ -207,6 +210,12 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        watch::does("takes the world away".to_owned(), None);
+    }
+}
+
 /// Reads which step is being taken: the last one that began, unless it has ended.
 fn step_in(places: &Path) -> Option<String> {
     let text = std::fs::read_to_string(places).unwrap_or_default();
@@ -237,7 +246,8 @@ fn ended(mut child: Child, args: &[&str]) -> Ran {
         if began.elapsed() > PATIENCE {
             drop(child.kill());
             drop(child.wait());
-            panic!("{args:?} takes longer than {} s", PATIENCE.as_secs());
+            let place = watch::last_place();
+            panic!("{args:?} takes longer than {} s, last place: {place}", PATIENCE.as_secs());
         }
         std::thread::sleep(Duration::from_millis(5));
     };
