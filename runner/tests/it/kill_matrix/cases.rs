@@ -176,6 +176,8 @@ pub(super) fn side_by_side<T: Sync>(
 ) {
     let (next, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failed = Mutex::new(Vec::new());
+    // This thread only waits from here on.
+    watch::ended();
     std::thread::scope(|scope| {
         for _ in 0..JOBS {
             scope.spawn(|| {
