@@ -17,13 +17,13 @@ const told = { asked: 0, answered: 0, failed: 0, slow: [], last: '' }
 const ask = (seen) => new Promise((done) => {
   const at = performance.now(), mark = (name) => () => { seen[name] = Math.round(performance.now() - at) }
   const broke = (error) => done(String(error))
-  const request = http.get(process.env.PROVIDER, { agent: false, family: 4, timeout: 60000 }, (answer) => {
+  const request = http.get(process.env.PROVIDER, { agent: false, family: 4, timeout: 20000 }, (answer) => {
     let body = ''
     answer.on('data', (part) => { body += part }).on('error', broke)
     answer.on('end', mark('answered')).on('end', () => done(answer.statusCode === 200 && body.includes('issuer') ? '' : 'status ' + answer.statusCode))
   })
   request.on('socket', (socket) => socket.on('lookup', mark('found')).on('connect', mark('connected')))
-  request.on('timeout', () => request.destroy(new Error('no answer in a minute'))).on('error', broke)
+  request.on('timeout', () => request.destroy(new Error('no answer in 20 s'))).on('error', broke)
 })
 const probe = async () => {
   const seen = { at: new Date().toISOString() }, trouble = await ask(seen)
@@ -148,8 +148,8 @@ fn a_provider_answers_every_100_ms_throughout_a_run_a_promotion_and_a_gc() {
     let tenths = i64::try_from(began.elapsed().as_millis() / 100).unwrap();
     let asked = told["asked"].as_i64().unwrap() - before["asked"].as_i64().unwrap();
     assert_eq!(told["failed"], 0, "{told}");
-    // How many there were is told; a machine that is slow asks seldomer than it was told to.
-    assert!(asked > 100, "{asked} probes in {tenths} tenths of a second: {told}");
+    // A machine that is slow asks seldomer than it was told to; one that hardly asks has shown nothing.
+    assert!(asked > 100 && asked * 4 > tenths, "{asked} probes in {tenths} tenths of a second: {told}");
     assert_eq!(provider.containers("app"), container, "nobody restarted it");
     println!("{asked} probes in {} s, none failed; slower than half a second: {}", tenths / 10, told["slow"]);
 }
