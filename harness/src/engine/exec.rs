@@ -1,5 +1,6 @@
 //! Commands run in a container, with bounds on time and output.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
@@ -7,6 +8,7 @@ use bollard::exec::StartExecResults;
 use bollard::models::ExecConfig;
 use domain::Fault;
 use futures_util::StreamExt;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -14,6 +16,10 @@ use super::{Engine, EngineError};
 
 /// Most bytes kept of each of the two outputs.
 const OUTPUT_BYTES: usize = 1 << 20;
+/// Longest time for asking the engine which process is to be killed.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+/// Hexadecimal digits of a container's whole id.
+const FULL_ID: usize = 64;
 
 /// A command for a container.
 #[derive(Clone, Default)]
@@ -52,11 +58,17 @@ pub enum ExecError {
     /// The container is not running any more: it ended, or is being replaced. Look for its successor.
     #[error("container `{container}` is not running (any more)")]
     Gone { container: String },
-    /// It was still running at our limit. The engine has no way to end it; it ends with its container.
-    #[error("`{program}` did not end within {} s", limit.as_secs())]
-    Deadline { program: String, limit: Duration },
+    /// It was still running at our limit. The engine has no call to end it, so it is killed where it runs on this machine
+    /// and we may; elsewhere it ends with its container.
+    #[error("`{program}` did not end within {} s, and {}", limit.as_secs(), after(*killed))]
+    Deadline { program: String, limit: Duration, killed: bool },
     #[error("`{program}` could not be started")]
     Engine { program: String, source: EngineError },
+}
+
+/// Says what became of a command after its limit.
+fn after(killed: bool) -> &'static str {
+    if killed { "was killed" } else { "runs on until its container ends" }
 }
 
 impl ExecError {
@@ -79,8 +91,8 @@ impl ExecError {
 }
 
 impl Engine {
-    /// Runs a command in a container and waits for its end, at most `deadline`. An exit code other than 0 is an
-    /// answer, not an error.
+    /// Runs a command in a container and waits for its end, at most `deadline`; what runs on then is killed, with its
+    /// children. An exit code other than 0 is an answer, not an error.
     pub async fn exec(
         &self,
         container_id: &str,
@@ -88,15 +100,32 @@ impl Engine {
         deadline: Duration,
     ) -> Result<ExecOutput, ExecError> {
         let program = request.cmd.first().cloned().unwrap_or_default();
-        let outcome = timeout(deadline, self.exec_to_end(container_id, request, &program)).await;
+        let exec = OnceLock::new();
+        let outcome = timeout(deadline, self.exec_to_end(container_id, request, &program, &exec)).await;
         match outcome {
             // A container that ends in this very moment makes for many different errors.
             Ok(Err(ExecError::Engine { .. })) if !self.is_up(container_id).await => {
                 Err(ExecError::Gone { container: container_id.to_owned() })
             }
             Ok(outcome) => outcome,
-            Err(_) => Err(ExecError::Deadline { program, limit: deadline }),
+            Err(_) => {
+                let killed = match exec.get() {
+                    Some(exec) => self.kill_exec(container_id, exec).await,
+                    None => false,
+                };
+                Err(ExecError::Deadline { program, limit: deadline, killed })
+            }
         }
+    }
+
+    /// Kills what an exec started, if it runs on this machine; true when it got the signal.
+    async fn kill_exec(&self, container_id: &str, exec: &str) -> bool {
+        let Ok(Ok(seen)) = timeout(KILL_LIMIT, self.docker().inspect_exec(exec)).await else { return false };
+        let pid = seen.running.and_then(|running| seen.pid.filter(|_| running));
+        // runc makes each command the leader of its own session, and so of its own group.
+        pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
+            .filter(|pid| is_inside(container_id, *pid))
+            .is_some_and(|pid| kill_process_group(pid, Signal::KILL).is_ok())
     }
 
     /// Whether a container runs, as far as the engine can be asked.
@@ -113,6 +142,7 @@ impl Engine {
         container_id: &str,
         request: ExecRequest,
         program: &str,
+        exec: &OnceLock<String>,
     ) -> Result<ExecOutput, ExecError> {
         let doing = format!("running `{program}` in a container");
         let wrong = |error| {
@@ -133,8 +163,9 @@ impl Engine {
             ..ExecConfig::default()
         };
         let made = self.docker().create_exec(container_id, config).await.map_err(wrong)?;
+        let id = exec.get_or_init(|| made.id);
         let mut kept = ExecOutput { code: 0, stdout: Vec::new(), stderr: Vec::new(), cut: false };
-        match self.docker().start_exec(&made.id, None).await.map_err(wrong)? {
+        match self.docker().start_exec(id, None).await.map_err(wrong)? {
             StartExecResults::Attached { mut output, mut input } => {
                 let write = async {
                     if let Some(bytes) = &request.stdin {
@@ -157,13 +188,20 @@ impl Engine {
             }
             StartExecResults::Detached => {}
         }
-        let ended = self.docker().inspect_exec(&made.id).await.map_err(wrong)?;
+        let ended = self.docker().inspect_exec(id).await.map_err(wrong)?;
         match ended.exit_code {
             Some(code) => Ok(ExecOutput { code, ..kept }),
             // The container went away under it: the engine never learnt a code.
             None => Err(ExecError::Gone { container: container_id.to_owned() }),
         }
     }
+}
+
+/// Whether a process of this machine belongs to a container: the name of its control group tells, so that a number which
+/// means another process here (the engine's are counted elsewhere) or has a new owner by now is never killed.
+fn is_inside(container_id: &str, pid: Pid) -> bool {
+    std::fs::read_to_string(format!("/proc/{}/cgroup", pid.as_raw_nonzero()))
+        .is_ok_and(|group| container_id.len() == FULL_ID && group.contains(container_id))
 }
 
 impl ExecOutput {

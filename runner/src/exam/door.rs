@@ -73,8 +73,9 @@ pub enum DoorError {
     NoService { service: String, known: Vec<String> },
     #[error("no task of `{service}` runs")]
     NotRunning { service: String },
-    #[error("`{program}` did not end within {} s", limit.as_secs())]
-    Deadline { program: String, limit: Duration },
+    /// A command was still running at its limit, as the engine room tells it.
+    #[error("{says}")]
+    Deadline { says: String },
     #[error("`{path}` {says}")]
     NotPlain { path: String, says: String },
     /// The engine's own trouble.
@@ -162,8 +163,8 @@ impl EngineDoor {
                     Err(ExecError::Gone { .. }) => {
                         return Err(DoorError::NotRunning { service: service.to_owned() });
                     }
-                    Err(ExecError::Deadline { program, limit }) => {
-                        return Err(DoorError::Deadline { program, limit });
+                    Err(late @ ExecError::Deadline { .. }) => {
+                        return Err(DoorError::Deadline { says: late.to_string() });
                     }
                     Err(ExecError::Engine { source, .. }) => return Err(source.into()),
                 }

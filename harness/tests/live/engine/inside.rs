@@ -99,10 +99,36 @@ async fn a_command_runs_with_input_environment_and_user_and_keeps_its_code() {
 
         let missing = stage.engine.exec(&container, run(&["/no/such/program"]), SHORT).await;
         assert!(missing.as_ref().map_or(true, |o| o.code != 0), "{missing:?}");
+    })
+    .await;
+}
 
-        let late =
-            stage.engine.exec(&container, run(&["sleep", "60"]), Duration::from_secs(1)).await.unwrap_err();
-        assert_eq!(late.to_string(), "`sleep` did not end within 1 s");
+#[tokio::test]
+async fn a_command_that_is_still_running_at_its_limit_is_killed_with_its_children_and_nothing_else() {
+    on_stage("exec-late", |stage| async move {
+        stage.up([svc("app")]).await;
+        let container = stage.container("app").await;
+        // The name of what runs, a line each, but for the one that asks.
+        let running = async || {
+            let look = run(&["sh", "-c", "for p in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$p; echo; done"]);
+            let output = stage.engine.exec(&container, look, SHORT).await.unwrap();
+            let lines = String::from_utf8(output.stdout).unwrap();
+            lines.lines().filter(|l| !l.contains("/proc/")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = running().await;
+        let family = run(&["sh", "-c", "sleep 6001 & sleep 6002; true"]);
+        let late = stage.engine.exec(&container, family, Duration::from_secs(2)).await.unwrap_err();
+        assert_eq!(late.to_string(), "`sh` did not end within 2 s, and was killed");
+        let sleeps = |lines: &[String]| lines.iter().any(|l| l.contains("sleep 600"));
+        let gone = async {
+            while sleeps(&running().await) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(SHORT, gone).await.unwrap();
+        let own = |lines: &[String]| lines.iter().any(|l| l.contains("testbox"));
+        assert!(own(&before) && own(&running().await), "{before:?}");
+        assert_eq!(stage.container("app").await, container);
     })
     .await;
 }
