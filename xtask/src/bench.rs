@@ -4,30 +4,53 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::places::Places;
 use crate::progress::{say, seconds};
 use crate::up::{self, Reach};
 
-/// What cargo is called with for each.
-const BENCHES: [(&str, &[&str]); 5] = [
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bench {
+    /// 500 compose files against the Docker CLI
+    Compose,
+    /// Settling, crash loop and clearing against the Docker CLI
+    Settle,
+    /// Backup and restore against the restic command line
+    Backup,
+    /// Copying a generation against `cp -a`
+    Copy,
+    /// 1,000 canonicals against a fake swarm
+    Reconcile,
+    /// 30 installs and upgrades in a row: wrong verdicts, leftovers
+    Runs,
+}
+
+/// What cargo is called with for each that is a program of its own.
+const PROGRAMS: [(Bench, &str, &[&str]); 5] = [
     (
+        Bench::Compose,
         "500 compose files against one `docker stack config` process each",
         &["run", "--quiet", "--release", "--package", "simmer-compose", "--example", "speed"],
     ),
     (
+        Bench::Settle,
         "settling, crash loop and clearing against the Docker CLI",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "settle"],
     ),
     (
+        Bench::Backup,
         "backup and restore of 500 MB against the restic command line",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "backup"],
     ),
     (
+        Bench::Copy,
         "copying a generation of 1 GB against `cp -a --reflink=auto`",
         &["bench", "--quiet", "--package", "simmer-harness", "--bench", "copy"],
     ),
     (
+        Bench::Reconcile,
         "the registry of 1,000 canonicals against a fake swarm",
         &["bench", "--quiet", "--package", "simmer", "--bench", "reconcile"],
     ),
@@ -38,10 +61,11 @@ const RUNS: usize = 30;
 /// The samples of the fast set, taken in turn.
 const RECIPES: [&str; 7] = ["radicale", "caddy", "kinto", "nodered", "mumble", "syncthing", "oidc"];
 
-/// Sets up and measures everything. Errors: when one of the programs fails.
-pub(crate) fn bench(places: &Places) -> Result<()> {
+/// Sets up and measures what is asked for, everything if nothing is. Errors: when one of the programs fails.
+pub(crate) fn bench(places: &Places, only: &[Bench]) -> Result<()> {
+    let asked = |bench| only.is_empty() || only.contains(&bench);
     up::up(places, Reach::Fast)?;
-    for (name, args) in BENCHES {
+    for (_, name, args) in PROGRAMS.into_iter().filter(|(bench, ..)| asked(*bench)) {
         say(&format!("\n── {name}"));
         let status = Command::new("cargo")
             .args(args)
@@ -52,7 +76,7 @@ pub(crate) fn bench(places: &Places) -> Result<()> {
             bail!("`{name}` failed: see above");
         }
     }
-    in_a_row(places)
+    if asked(Bench::Runs) { in_a_row(places) } else { Ok(()) }
 }
 
 /// Takes the samples through install and upgrade again and again, and counts what is wrong or left.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::bench;
+use crate::bench::{self, Bench};
 use crate::demo;
 use crate::down::{self, Left};
 use crate::matrix;
@@ -49,8 +49,11 @@ enum Command {
     },
     /// Sweep over real applications twice, cold to canonical and then to a newer release; names the report to open
     Demo,
-    /// Measure
-    Bench,
+    /// Measure, all of it or what is named
+    Bench {
+        #[arg(value_enum, value_name = "WHAT")]
+        only: Vec<Bench>,
+    },
     /// Kill every step of all work on the fake swarm, at every place and call, and with seeds; takes hours, needs no
     /// engine
     Matrix {
@@ -120,7 +123,7 @@ pub(crate) fn main() -> Result<ExitCode> {
             });
         }
         Command::Demo => return demo::demo(&places),
-        Command::Bench => bench::bench(&places)?,
+        Command::Bench { only } => bench::bench(&places, &only)?,
         Command::Matrix { seeds, from } => matrix::matrix(&places, seeds, from)?,
         Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,

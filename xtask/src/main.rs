@@ -7,6 +7,7 @@
 mod bench;
 mod call;
 mod cli;
+mod cores;
 mod demo;
 mod down;
 mod engine;

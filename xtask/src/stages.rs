@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::call::Call;
+use crate::cores::Cores;
 use crate::engine::{self, find};
 use crate::places::Places;
 use crate::progress::{say, seconds};
@@ -44,6 +45,8 @@ pub(crate) enum Depth {
 struct Stage {
     name: &'static str,
     took: Duration,
+    /// How busy the machine was, with all that ran on it.
+    busy: Option<String>,
     tally: Tally,
     passed: bool,
 }
@@ -139,7 +142,7 @@ fn beside_this(name: &str) -> Result<PathBuf> {
 /// Runs one stage; a failure is told and kept, so that the next stage runs all the same.
 fn stage(name: &'static str, work: &dyn Fn() -> Result<Tally>) -> Stage {
     say(&format!("\n── {name}"));
-    let started = Instant::now();
+    let (started, cores) = (Instant::now(), Cores::now());
     let (tally, passed) = match work() {
         Ok(tally) => {
             let passed = tally.failed == 0;
@@ -151,15 +154,17 @@ fn stage(name: &'static str, work: &dyn Fn() -> Result<Tally>) -> Stage {
             (Tally { failed: 1, ..Tally::default() }, false)
         }
     };
-    Stage { name, took: started.elapsed(), tally, passed }
+    let busy = cores.and_then(|then| Cores::now()?.since(then));
+    Stage { name, took: started.elapsed(), busy, tally, passed }
 }
 
 /// Tells what came of the stages; the runners' own closing lines stand last but one.
 fn close(stages: &[Stage]) -> (Verdict, String) {
     say("\n── all");
-    for Stage { name, took, tally: _, passed } in stages {
+    for Stage { name, took, busy, tally: _, passed } in stages {
         let word = if *passed { "passed" } else { "failed" };
-        say(&format!("{name:<26} {:>8}  {word}", seconds(*took)));
+        let busy = busy.as_deref().unwrap_or_default();
+        say(format!("{name:<26} {:>8}  {word}  {busy}", seconds(*took)).trim_end());
     }
     for stage in stages {
         for line in &stage.tally.closing {
