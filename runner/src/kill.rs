@@ -9,9 +9,6 @@ pub const KILL_AT: &str = "SIMMER_TEST_KILL_AT";
 /// Names the file to which each place is added, one on a line, before anything is done there.
 pub const PLACES: &str = "SIMMER_TEST_PLACES";
 
-/// What stands for the step where none is taken: a change of the registry by itself.
-const NO_STEP: &str = "-";
-
 /// A moment of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
@@ -61,8 +58,11 @@ mod armed {
 
     use domain::RunId;
 
-    use super::{KILL_AT, Moment, NO_STEP, PLACES, place};
+    use super::{KILL_AT, Moment, PLACES, place};
     use crate::store;
+
+    /// What stands for the step where none is taken: a change of the registry by itself.
+    const NO_STEP: &str = "-";
 
     /// How many places were come by, and the step that is being taken.
     static NOW: Mutex<(u64, Option<Step>)> = Mutex::new((0, None));
