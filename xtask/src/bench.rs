@@ -1,5 +1,6 @@
 //! `bench`: the programs that measure, one after the other; each prints its own figures.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -82,14 +83,22 @@ pub(crate) fn bench(places: &Places, only: &[Bench]) -> Result<()> {
 /// Takes the samples through install and upgrade again and again, and counts what is wrong or left.
 fn in_a_row(places: &Places) -> Result<()> {
     say(&format!("\n── {RUNS} installs and upgrades in a row"));
+    // Once: whoever edits the source meanwhile still measures one and the same program.
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--package", "simmer"])
+        .current_dir(places.root())
+        .status()
+        .context("could not start `cargo build`")?;
+    if !built.success() {
+        bail!("`simmer` could not be built: see above");
+    }
+    let this = std::env::current_exe().context("this program cannot find itself")?;
+    let target = this.parent().and_then(Path::parent).context("this program is in no target folder")?;
+    let program = target.join("release/simmer");
     let simmer = |args: &[&str]| {
-        let mut command = Command::new("cargo");
-        command
-            .args(["run", "--quiet", "--release", "--package", "simmer", "--", "--instance"])
-            .arg(places.samples().join("instance"))
-            .args(args)
-            .current_dir(places.root());
-        command.output().context("could not start `cargo run --package simmer`")
+        let mut command = Command::new(&program);
+        command.arg("--instance").arg(places.samples().join("instance")).args(args);
+        command.output().with_context(|| format!("could not start `{}`", program.display()))
     };
     let (mut wrong, mut left) = (0, 0);
     let started = Instant::now();
