@@ -14,8 +14,10 @@ use rustix::fs::{FlockOperation, flock};
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Owner {
+    /// The run's id, or the command that takes all recipes.
     pub run: String,
-    pub recipe: String,
+    /// What the run is of. `None` for a command.
+    pub recipe: Option<String>,
     pub pid: u32,
     pub since: DateTime<Utc>,
 }
@@ -23,20 +25,23 @@ pub struct Owner {
 impl Owner {
     /// Returns this very process, at work for a run since now.
     pub fn here(run: impl Into<String>, recipe: impl Into<String>) -> Self {
-        Self { run: run.into(), recipe: recipe.into(), pid: std::process::id(), since: Utc::now() }
+        Self { recipe: Some(recipe.into()), ..Self::command(run) }
+    }
+
+    /// Returns this very process, at work as a command that takes all recipes.
+    pub fn command(command: impl Into<String>) -> Self {
+        Self { run: command.into(), recipe: None, pid: std::process::id(), since: Utc::now() }
     }
 }
 
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "run {} of `{}` (process {}, since {})",
-            self.run,
-            self.recipe,
-            self.pid,
-            self.since.format("%H:%M:%S")
-        )
+        let Self { run, recipe, pid, since } = self;
+        match recipe {
+            Some(recipe) => write!(f, "run {run} of `{recipe}`")?,
+            None => write!(f, "`{run}`")?,
+        }
+        write!(f, " (process {pid}, since {})", since.format("%H:%M:%S"))
     }
 }
 
@@ -159,7 +164,7 @@ mod tests {
     use super::*;
 
     fn owner() -> Owner {
-        Owner { run: "00c0ffee".into(), recipe: "gitea".into(), pid: 1, since: DateTime::UNIX_EPOCH }
+        Owner { run: "00c0ffee".into(), recipe: Some("gitea".into()), pid: 1, since: DateTime::UNIX_EPOCH }
     }
 
     #[test]
@@ -171,6 +176,13 @@ mod tests {
         insta::assert_snapshot!(
             leases.take("port-80", &owner()).unwrap_err(),
             @"`port-80` is held by run 00c0ffee of `gitea` (process 1, since 00:00:00)"
+        );
+        drop(held);
+        let sweep = Owner { since: DateTime::UNIX_EPOCH, pid: 1, ..Owner::command("simmer sweep") };
+        let held = leases.take("port-80", &sweep).unwrap();
+        insta::assert_snapshot!(
+            leases.take("port-80", &owner()).unwrap_err(),
+            @"`port-80` is held by `simmer sweep` (process 1, since 00:00:00)"
         );
         drop(held);
         assert!(!leases.is_held("port-80"));

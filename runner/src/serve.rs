@@ -16,7 +16,7 @@ pub const LOOK: Duration = Duration::from_secs(2);
 
 /// Takes the lease of the one process that serves an instance, or says who has it.
 pub fn take_lease(state: &Path) -> Result<Lease, LeaseError> {
-    Leases::of(state).take("serve", &Owner::here("(serve)".to_owned(), "all recipes".to_owned()))
+    Leases::of(state).take("serve", &Owner::command("simmer serve"))
 }
 
 /// When the registry was compared with Docker for the last time, and when it is again.

@@ -100,7 +100,7 @@ pub fn folder(instance: &Instance) -> PathBuf {
 
 /// Makes sure that no other sweep of this instance is at work, as long as the lease is held.
 pub fn take_lease(state: &Path) -> Result<Lease, Trouble> {
-    let owner = Owner::here("(sweep)".to_owned(), "all recipes".to_owned());
+    let owner = Owner::command("simmer sweep");
     Leases::of(state).take("sweep", &owner).map_err(|error| {
         Trouble::from_error(Exit::NotJudged, "another sweep of this instance is at work", &error)
             .hint("wait until it has ended, or stop it; `simmer sweep` then goes on where it was")
