@@ -218,7 +218,7 @@ pub enum ComposeCommand {
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ComposeFiles {
-    /// A compose file; several are merged in order
+    /// A compose file, or `-` for the standard input; several are merged in order
     #[arg(long = "compose-file", short = 'c', required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Leave `${…}` as it is

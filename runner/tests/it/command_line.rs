@@ -131,6 +131,70 @@ fn compose_config_prints_the_model_and_refuses_with_every_problem() {
 }
 
 #[test]
+fn compose_files_are_named_as_docker_lets_them_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, key) in [("a.yml", "x-a"), ("b.yml", "x-b"), ("c,d.yml", "x-c"), ("e\"f.yml", "x-e")] {
+        std::fs::write(folder.path().join(file), format!("services: {{s-{key}: {{image: x}}}}\n")).unwrap();
+    }
+    let services = |args: &[&str]| {
+        let (exit, out, err) = simmer(folder.path(), &[&["compose", "config"], args].concat());
+        assert_eq!(exit, 0, "{args:?}: {err}");
+        out.lines().filter_map(|line| line.strip_prefix("  s-x-")?.strip_suffix(':')).collect::<String>()
+    };
+    assert_eq!(services(&["-c", "a.yml,b.yml"]), "ab");
+    assert_eq!(services(&["-c", "a.yml,\"c,d.yml\"", "-c", "b.yml"]), "abc");
+    assert_eq!(services(&["-c", "\"e\"\"f.yml\""]), "e");
+    for wrong in ["", "a.yml,", "c,d.yml", "e\"f.yml", "\"a.yml", "\"a\".yml"] {
+        let (exit, _, err) = simmer(folder.path(), &["compose", "config", "-c", wrong]);
+        assert_eq!(exit, 2, "{wrong}: {err}");
+    }
+}
+
+#[test]
+fn a_compose_file_comes_through_the_standard_input_when_it_is_named_so() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.yml"), "services: {a: {image: x}}\n").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_simmer"))
+        .args(["compose", "config", "-c", "a.yml", "-c", "-"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"services: {b: {image: y}}\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("  a:") && out.contains("  b:"), "{out}");
+}
+
+#[test]
+fn paths_are_printed_by_the_name_that_the_caller_knows_the_folder_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    std::fs::write(real.join("c.yml"), "services: {a: {image: x, volumes: ['./d:/d']}}\n").unwrap();
+    let source = |pwd: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_simmer"))
+            .args(["compose", "config", "-c", "c.yml"])
+            .current_dir(&link)
+            .env("PWD", pwd)
+            .output()
+            .unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let line = out.lines().find_map(|line| line.split_once("source: ")).unwrap().1;
+        line.to_owned()
+    };
+    assert_eq!(source(&link), link.join("d").to_str().unwrap());
+    // A name that is not this folder's, or no whole one, is passed over.
+    let resolved = real.canonicalize().unwrap().join("d");
+    assert_eq!(source(Path::new("/")), resolved.to_str().unwrap());
+    assert_eq!(source(Path::new("link")), resolved.to_str().unwrap());
+}
+
+#[test]
 fn a_compose_file_in_utf_16_is_read_as_docker_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let text = "services:\n  app:\n    image: nginx:1.27\n";
