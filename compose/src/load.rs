@@ -185,20 +185,19 @@ fn read(tree: &mut Node, version: &str, input: &LoadInput<'_>, troubles: &mut Ve
     if input.interpolation == Interpolation::Apply {
         interpolate(tree, input.env, troubles);
     }
+    let empty = match input.interpolation {
+        Interpolation::Apply => EmptyList::IsList,
+        Interpolation::Skip => EmptyList::IsNull,
+    };
     match Version::parse(version) {
-        Some(known) => {
-            let empty = match input.interpolation {
-                Interpolation::Apply => EmptyList::IsList,
-                Interpolation::Skip => EmptyList::IsNull,
-            };
-            check(tree, known, empty, troubles);
-        }
+        Some(known) => check(tree, known, empty, troubles),
         None => troubles.push(unsupported(tree, version)),
     }
     if !troubles.is_empty() {
         return None;
     }
-    let around = Surroundings { working_dir: input.working_dir, env: input.env, read_file: input.read_file };
+    let LoadInput { working_dir, env, read_file, .. } = *input;
+    let around = Surroundings { working_dir, env, empty, read_file };
     let model = transform(tree, normal_version(tree), &around, troubles);
     troubles.is_empty().then_some(model)
 }

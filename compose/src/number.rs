@@ -1,4 +1,4 @@
-//! Numbers and values as Go prints them.
+//! Numbers as Go reads them, numbers and values as Go prints them.
 
 use std::fmt::Write as _;
 
@@ -15,9 +15,73 @@ pub(crate) fn go_float(value: f64) -> String {
     go_scientific(&format!("{value:e}"), PRINTED)
 }
 
-/// Writes a 32-bit float as Go does, with no more digits than it needs.
-pub(crate) fn go_float32(value: f32) -> String {
+/// Writes a 32-bit float as the CLI's YAML has it, with no more digits than it needs.
+pub(crate) fn yaml_float32(value: f32) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
     go_scientific(&format!("{value:e}"), PRINTED)
+}
+
+/// Reads a float as Go's `ParseFloat` does: with `_` between digits, and `0x1.8p3` for 12. Nothing for what is no number
+/// or too large for one.
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    let text = without_separators(text)?;
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => hexadecimal(digits)?,
+        None if digits.starts_with(|c: char| c == '.' || c.is_ascii_digit()) => digits.parse().ok()?,
+        None => return None,
+    };
+    Some(sign * value).filter(|value: &f64| value.is_finite())
+}
+
+/// Takes out the `_`, each of which has to stand between two digits; the `0x` counts as one.
+fn without_separators(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(text.into());
+    }
+    let bare = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
+    let prefixed = bare.len() > 2 && bare[0] == b'0' && bare[1].eq_ignore_ascii_case(&b'x');
+    let digit = |byte: &u8| if prefixed { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
+    let between = |at: usize| {
+        let before = at > 0 && (digit(&bare[at - 1]) || (prefixed && at == 2));
+        before && bare.get(at + 1).is_some_and(digit)
+    };
+    let fits = bare.iter().enumerate().all(|(at, byte)| *byte != b'_' || between(at));
+    fits.then(|| text.replace('_', "").into())
+}
+
+/// Reads what follows `0x`: digits, maybe a point, and an exponent of two, which must be there.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let bare = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if whole.is_empty() && fraction.is_empty() || bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit())
+    {
+        return None;
+    }
+    let mut exponent =
+        exponent.parse::<i32>().unwrap_or(if exponent.starts_with('-') { -9999 } else { 9999 });
+    let mut bits = 0_u64;
+    for (at, digit) in whole.chars().chain(fraction.chars()).enumerate() {
+        let digit = u64::from(digit.to_digit(16)?);
+        if bits >> 60 == 0 {
+            bits = bits << 4 | digit;
+            exponent -= if at >= whole.len() { 4 } else { 0 };
+        } else {
+            // The lowest bit remembers that something was cut off, so that halves are rounded right.
+            bits |= u64::from(digit != 0);
+            exponent += if at >= whole.len() { 0 } else { 4 };
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "rounded to the nearest, as Go does")]
+    let value = bits as f64;
+    let half = (exponent / 2).clamp(-2000, 2000);
+    Some(value * 2_f64.powi(half) * 2_f64.powi((exponent - half).clamp(-2000, 2000)))
 }
 
 /// Exponents that Go prints without `e`.

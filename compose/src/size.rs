@@ -18,15 +18,21 @@ impl Bytes {
         let last = text.rfind(|c: char| c.is_ascii_digit() || matches!(c, '.' | ' '))?;
         let (number, unit) = text.split_at(last + 1);
         let number = number.strip_suffix(' ').unwrap_or(number);
-        if !number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'-' | b'e' | b'E')) {
+        let size = crate::number::parse_float(number).or_else(|| without_bound(number))?;
+        if size < 0.0 || unit.len() > 3 {
             return None;
         }
-        let size: f64 = number.parse().ok().filter(|size: &f64| size.is_finite())?;
-        if size < 0.0 {
-            return None;
-        }
-        let scale = scale_of(&unit.to_ascii_lowercase())?;
+        let scale = scale_of(&unit.to_lowercase())?;
         Some(Self(truncate(size * scale)))
+    }
+}
+
+/// Reads the words that Go takes for floats.
+fn without_bound(text: &str) -> Option<f64> {
+    match text.to_ascii_lowercase().as_str() {
+        "inf" | "+inf" | "infinity" | "+infinity" => Some(f64::INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
     }
 }
 

@@ -37,8 +37,12 @@ pub(super) fn service(
             force_update: 0,
         },
         mode: mode(&at, deploy, found),
-        update_config: deploy.update_config.as_ref().map(update_config),
-        rollback_config: deploy.rollback_config.as_ref().map(update_config),
+        update_config: update_config(&format!("{at}.deploy.update_config"), &deploy.update_config, found),
+        rollback_config: update_config(
+            &format!("{at}.deploy.rollback_config"),
+            &deploy.rollback_config,
+            found,
+        ),
         endpoint_spec: endpoint(&deploy.endpoint_mode, &service.ports),
     }
 }
@@ -163,17 +167,28 @@ fn mode(at: &str, deploy: &model::Deploy, found: &mut Found<'_>) -> ServiceMode 
 }
 
 /// One at a time, unless the block says otherwise; without a block the engine decides.
-fn update_config(written: &model::UpdateConfig) -> UpdateConfig {
+fn update_config(
+    at: &str,
+    written: &Option<model::UpdateConfig>,
+    found: &mut Found<'_>,
+) -> Option<UpdateConfig> {
     let model::UpdateConfig { parallelism, delay, failure_action, monitor, max_failure_ratio, order } =
-        written;
-    UpdateConfig {
+        written.as_ref()?;
+    if max_failure_ratio.is_infinite() {
+        found.add(
+            format!("{at}.max_failure_ratio"),
+            "the ratio is too large to be sent to the engine",
+            "write a number from 0 to 1",
+        );
+    }
+    Some(UpdateConfig {
         parallelism: parallelism.unwrap_or(1),
         delay: delay.nanos(),
         failure_action: failure_action.clone(),
         monitor: monitor.nanos(),
         max_failure_ratio: *max_failure_ratio,
         order: order.clone(),
-    }
+    })
 }
 
 fn endpoint(mode: &str, written: &[model::Port]) -> EndpointSpec {

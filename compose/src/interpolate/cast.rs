@@ -62,10 +62,7 @@ pub(super) fn cast(steps: &[String], text: String) -> Result<Kind, (String, Stri
         Some((_, Cast::Int)) => integer(&text)
             .map(Kind::Int)
             .ok_or_else(|| wrong("a whole number", "set the variable to decimal digits")),
-        Some((_, Cast::Float)) => text
-            .parse::<f64>()
-            .ok()
-            .filter(|value| value.is_finite())
+        Some((_, Cast::Float)) => crate::number::parse_float(&text)
             .map(Kind::Float)
             .ok_or_else(|| wrong("a number", "set the variable to a decimal number")),
         Some((_, Cast::Bool)) => match text.to_lowercase().as_str() {

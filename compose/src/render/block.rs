@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::Value;
-use crate::number::{go_float, go_float32};
+use crate::number::{go_float, yaml_float32};
 
 /// What is printed.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(super) enum Print {
 
 impl Print {
     pub(super) fn float32(value: f32) -> Self {
-        Self::Float(go_float32(value))
+        Self::Float(yaml_float32(value))
     }
 
     /// A text as it is found in Docker's output: one that is printed as a block of lines loses a newline at its start.
@@ -42,7 +42,8 @@ impl Print {
             Self::Uint(value) => value.into(),
             Self::Float(text) => match text.parse::<i64>() {
                 Ok(whole) => whole.into(),
-                Err(_) => text.parse::<f64>().map_or(Json::Null, Json::from),
+                // Infinity is no number in JSON; it is a text there.
+                Err(_) => text.parse::<f64>().map_or_else(|_| text.into(), Json::from),
             },
             Self::Text(text) | Self::Lines(text) | Self::Time(text) => text.into(),
             Self::List(items) => items.into_iter().map(Self::into_json).collect(),

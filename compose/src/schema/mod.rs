@@ -70,11 +70,15 @@ impl Check<'_> {
         self.troubles.push(Trouble::at(at, path, says).remedy(remedy));
     }
 
-    /// Infinity and not-a-number have no form in JSON, which the CLI needs for its check.
+    /// Infinity, not-a-number and some times have no form in JSON, which the CLI needs for its check.
     fn numbers(&mut self, node: &Node, path: &Path<'_>) {
         match &node.kind {
             Kind::Float(value) if !value.is_finite() => {
                 self.report(node.at, path, "is not a finite number", "write a number, or put it in quotes");
+            }
+            Kind::Time(time) if !time.has_near_zone() => {
+                let says = "is a time whose zone is a day away from UTC";
+                self.report(node.at, path, says, "write a nearer zone, or put it in quotes");
             }
             Kind::List(items) => {
                 for (index, item) in items.iter().enumerate() {

@@ -21,7 +21,8 @@ pub(crate) fn parse(
             return Err((number, format!("a line is longer than {LONGEST_LINE} bytes")));
         }
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let line = line.trim_start_matches([' ', '\t']);
+        // Every blank of Unicode goes at the start of a line; within a name only these two are looked for.
+        let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }

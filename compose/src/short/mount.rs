@@ -45,7 +45,13 @@ enum End {
 /// A single letter before a colon is a drive of Windows, even if it was meant as a volume's name.
 fn is_drive(part: &str) -> bool {
     let mut chars = part.chars();
-    chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
+    chars.next().is_some_and(is_letter) && chars.next().is_none()
+}
+
+/// Go's letters, where Rust has those of Roman numbers and those in circles among them.
+fn is_letter(c: char) -> bool {
+    let in_circle = matches!(c, '\u{24B6}'..='\u{24E9}' | '\u{1F130}'..='\u{1F189}');
+    c.is_alphabetic() && !c.is_numeric() && !in_circle
 }
 
 fn fill(mount: &mut Mount, part: &str, end: End) -> Result<(), String> {
@@ -90,7 +96,7 @@ fn is_path(source: &str) -> bool {
     }
     match second {
         None => false,
-        Some(second) => source.starts_with("\\\\") || (first.is_alphabetic() && second == ':'),
+        Some(second) => source.starts_with("\\\\") || (is_letter(first) && second == ':'),
     }
 }
 

@@ -7,6 +7,7 @@ mod service;
 use std::collections::BTreeMap;
 
 use crate::model::Model;
+use crate::schema::EmptyList;
 use crate::trouble::{Path, Trouble};
 use crate::yaml::{Entry, Node};
 use read::Reader;
@@ -16,6 +17,7 @@ use read::Reader;
 pub(crate) struct Surroundings<'a> {
     pub(crate) working_dir: &'a str,
     pub(crate) env: &'a BTreeMap<String, String>,
+    pub(crate) empty: EmptyList,
     /// Reads an env file by its absolute path.
     pub(crate) read_file: &'a dyn Fn(&str) -> Result<String, String>,
 }
@@ -27,7 +29,7 @@ pub(crate) fn transform(
     around: &Surroundings<'_>,
     troubles: &mut Vec<Trouble>,
 ) -> Model {
-    let mut reader = Reader::default();
+    let mut reader = Reader { troubles: Vec::new(), empty: around.empty };
     let path = Path::root();
     let section = |key: &str| -> &[Entry] { root.get(key).map(Node::entries).unwrap_or_default() };
     let mut model = Model { version, extensions: read::extensions(root), ..Model::default() };

@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 
 use crate::model::{Bytes, Duration, Extensions};
 use crate::number::go_float;
+use crate::schema::EmptyList;
 use crate::trouble::{Path, Trouble};
 use crate::yaml::{Kind, Node};
 
 /// Reads values and collects what is wrong with them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reader {
     pub(super) troubles: Vec<Trouble>,
+    pub(super) empty: EmptyList,
 }
 
 /// Finds a key the way the CLI's decoder does: exactly, or else without regard to case. Null counts as missing.
@@ -121,6 +123,22 @@ impl Reader {
         items.iter().enumerate().map(|(index, item)| self.bare_text(item, &path.item(index))).collect()
     }
 
+    /// Reads a list of texts, where a date is what Go says for it.
+    fn lines(&mut self, node: &Node, path: &Path<'_>) -> Vec<String> {
+        let line = |(index, item): (usize, &Node)| match &item.kind {
+            Kind::Time(time) => time.spoken.clone(),
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Uint(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::List(_)
+            | Kind::Map(_) => self.bare_text(item, &path.item(index)),
+        };
+        node.items().iter().enumerate().map(line).collect()
+    }
+
     /// Reads a text or a list of texts.
     pub(super) fn text_or_texts(&mut self, map: &Node, path: &Path<'_>, key: &str) -> Vec<String> {
         match find(map, key) {
@@ -202,7 +220,7 @@ impl Reader {
             | Kind::Text(_)
             | Kind::Time(_)
             | Kind::List(_) => self
-                .bare_texts(node, &path)
+                .lines(node, &path)
                 .iter()
                 .filter_map(|line| line.split_once('=').or_else(|| line.split_once(':')))
                 .map(|(name, address)| format!("{name}:{address}"))
@@ -327,7 +345,7 @@ impl Reader {
         })
     }
 
-    /// Reads a block, if it is there.
+    /// Reads a block, if it is there. A date where the schema lets one pass is a block without keys to the CLI.
     pub(super) fn block<T>(
         &mut self,
         map: &Node,
@@ -337,7 +355,12 @@ impl Reader {
     ) -> Option<T> {
         let node = find(map, key)?;
         let path = path.key(key);
-        if !matches!(node.kind, Kind::Map(_)) {
+        let is_nothing =
+            self.empty == EmptyList::IsNull && matches!(&node.kind, Kind::List(items) if items.is_empty());
+        if is_nothing {
+            return None;
+        }
+        if !matches!(node.kind, Kind::Map(_) | Kind::Time(_)) {
             self.refuse(node, &path, "must be a map", "");
             return None;
         }
@@ -374,14 +397,8 @@ impl Reader {
         read: impl Fn(&mut Self, &Node, &Path<'_>) -> T,
     ) -> Vec<T> {
         self.each(map, path, key, |reader, node, path| match node.kind {
-            Kind::Map(_) | Kind::Null => read(reader, node, path),
-            Kind::Bool(_)
-            | Kind::Int(_)
-            | Kind::Uint(_)
-            | Kind::Float(_)
-            | Kind::Text(_)
-            | Kind::Time(_)
-            | Kind::List(_) => {
+            Kind::Map(_) | Kind::Time(_) | Kind::Null => read(reader, node, path),
+            Kind::Bool(_) | Kind::Int(_) | Kind::Uint(_) | Kind::Float(_) | Kind::Text(_) | Kind::List(_) => {
                 reader.refuse(node, path, "must be a map", "");
                 T::default()
             }

@@ -207,7 +207,7 @@ impl Composer<'_> {
             RawKind::Alias { target, .. } => self.raw(*target),
             RawKind::Scalar { .. } | RawKind::Sequence(_) | RawKind::Mapping(_) => self.raw(id),
         };
-        if matches!(node.kind, Kind::Text(_)) && !matches!(written.tag.as_str(), "" | "!!str") {
+        if matches!(node.kind, Kind::Text(_)) && !matches!(written.tag.as_str(), "" | "!!str" | "!!merge") {
             return Err(SyntaxError::new(node.at, format!("non-string key: it has the tag {}", written.tag))
                 .with_remedy("remove the tag"));
         }

@@ -40,6 +40,14 @@ pub(crate) struct Time {
     pub(crate) spoken: String,
 }
 
+impl Time {
+    /// Tells whether the zone is less than a day from UTC; JSON has no form for the others.
+    pub(crate) fn has_near_zone(&self) -> bool {
+        let zone = self.rfc3339.get(self.rfc3339.len().saturating_sub(6)..).unwrap_or_default();
+        !zone.starts_with(['+', '-']) || zone.get(1..3).is_some_and(|hours| hours < "24")
+    }
+}
+
 /// A key of a map and its value. Keys are unique within a map.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {

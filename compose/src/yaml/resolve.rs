@@ -20,10 +20,6 @@ pub(super) fn resolve(text: &str, style: Style, tag: &str) -> Result<Kind, Strin
             #[expect(clippy::cast_precision_loss, reason = "that is what the tag asks for")]
             return Ok(Kind::Float(*value as f64));
         }
-        ("!!float", Kind::Uint(value)) => {
-            #[expect(clippy::cast_precision_loss, reason = "that is what the tag asks for")]
-            return Ok(Kind::Float(*value as f64));
-        }
         ("", _)
         | ("!!bool", Kind::Bool(_))
         | ("!!int", Kind::Int(_) | Kind::Uint(_))
@@ -55,7 +51,7 @@ fn resolve_plain(text: &str, tag: &str) -> Kind {
         _ => {}
     }
     let number = match text.as_bytes()[0] {
-        b'.' => float(text).map(Kind::Float),
+        b'.' => crate::number::parse_float(text).map(Kind::Float),
         b'+' | b'-' | b'0'..=b'9' => {
             let time = (tag.is_empty() || tag == "!!timestamp").then(|| time(text)).flatten();
             time.map(Kind::Time).or_else(|| number(text))
@@ -70,7 +66,20 @@ fn number(text: &str) -> Option<Kind> {
     if let Some(kind) = integer(&plain) {
         return Some(kind);
     }
-    looks_like_float(&plain).then(|| float(&plain)).flatten().map(Kind::Float)
+    if looks_like_float(&plain) {
+        return crate::number::parse_float(&plain).map(Kind::Float);
+    }
+    signed_inside(&plain).map(Kind::Int)
+}
+
+/// The CLI's reader looks at `0b` and `0o` a second time, and then a sign may follow them: `0o-7`.
+fn signed_inside(plain: &str) -> Option<i64> {
+    let (radix, rest) = match plain.split_at_checked(2)? {
+        ("0b", rest) => (2, rest),
+        ("0o", rest) => (8, rest),
+        _ => return None,
+    };
+    rest.starts_with(['+', '-']).then(|| i64::from_str_radix(rest, radix).ok()).flatten()
 }
 
 /// Reads an integer with Go's prefixes; a leading zero means octal.
@@ -124,14 +133,6 @@ fn looks_like_float(plain: &str) -> bool {
     mantissa_fits && exponent_fits
 }
 
-/// Reads a decimal number; what is too large for one stays a text.
-fn float(text: &str) -> Option<f64> {
-    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'-' | b'e' | b'E')) {
-        return None;
-    }
-    text.parse::<f64>().ok().filter(|value| value.is_finite())
-}
-
 /// Reads a date, or a date and a time, as Go prints them.
 fn time(text: &str) -> Option<Time> {
     let bytes = text.as_bytes();
@@ -169,11 +170,11 @@ fn time(text: &str) -> Option<Time> {
         return None;
     }
     let fraction = walk.fraction()?;
-    let zone = if zoned { walk.zone()? } else { "" };
+    let zone = if zoned { walk.zone()? } else { String::new() };
     if !walk.0.is_empty() {
         return None;
     }
-    Some(written(&[year, month, day, hour, minute, second], &fraction, zone))
+    Some(written(&[year, month, day, hour, minute, second], &fraction, &zone))
 }
 
 fn written(parts: &[u32; 6], fraction: &str, zone: &str) -> Time {
@@ -235,10 +236,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns an offset such as `+02:00`, or nothing for UTC.
-    fn zone(&mut self) -> Option<&'a str> {
+    fn zone(&mut self) -> Option<String> {
         if self.0 == "Z" {
             self.0 = "";
-            return Some("");
+            return Some(String::new());
         }
         let zone = self.0;
         let bytes = zone.as_bytes();
@@ -246,10 +247,17 @@ impl<'a> Walk<'a> {
             && matches!(bytes[0], b'+' | b'-')
             && bytes[3] == b':'
             && [1, 2, 4, 5].iter().all(|&at| bytes[at].is_ascii_digit());
-        if !shaped || zone[1..3].parse::<u32>().ok()? > 24 || zone[4..6].parse::<u32>().ok()? > 60 {
+        if !shaped {
+            return None;
+        }
+        let (hours, minutes): (u32, u32) = (zone[1..3].parse().ok()?, zone[4..6].parse().ok()?);
+        if hours > 24 || minutes > 60 {
             return None;
         }
         self.0 = "";
-        Some(if &zone[1..] == "00:00" { "" } else { zone })
+        // Sixty minutes are allowed, and make an hour.
+        let offset = hours * 60 + minutes;
+        let written = format!("{}{:02}:{:02}", &zone[..1], offset / 60, offset % 60);
+        Some(if offset == 0 { String::new() } else { written })
     }
 }

@@ -10,6 +10,7 @@ mod model_cases;
 mod ours;
 mod samples;
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -29,10 +30,14 @@ const DEPLOYABLE_AT_LEAST: usize = 270;
 /// `stack deploy` takes. Our loader is one, and refuses what cannot be printed.
 const CONFIG_CRASHES: &str = "corpus/volumes-top-cluster-external-refused";
 
-/// Returns all cases of both folders.
+/// Returns all cases of both folders, and those of a third that `SIMMER_CORPUS` names: real files that are not ours to
+/// keep here.
 fn all_cases() -> Vec<Case> {
     let mut cases = cases::own();
-    cases.extend(model_cases::of_the_model());
+    cases.extend(model_cases::of_folder(&cases::folder("corpus")));
+    if let Some(folder) = std::env::var_os("SIMMER_CORPUS") {
+        cases.extend(model_cases::of_folder(Path::new(&folder)));
+    }
     cases
 }
 

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::cases::{Case, folder, yaml_files};
+use crate::cases::{Case, yaml_files};
 
-/// Returns the cases of `tests/corpus`: a file is a case of its own, a folder one of several files with an
+/// Returns the cases of such a folder as `tests/corpus`: a file is a case of its own, a folder one of several files with an
 /// environment.
-pub(crate) fn of_the_model() -> Vec<Case> {
-    let root = folder("corpus");
+pub(crate) fn of_folder(root: &Path) -> Vec<Case> {
     let case = |name: &Path, files, env| Case {
         name: format!("corpus/{}", name.file_stem().unwrap().to_str().unwrap()),
         files,
         env,
     };
     let mut cases: Vec<_> =
-        yaml_files(&root).into_iter().map(|file| case(&file, vec![file.clone()], BTreeMap::new())).collect();
+        yaml_files(root).into_iter().map(|file| case(&file, vec![file.clone()], BTreeMap::new())).collect();
     for folder in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
     {
         let mut files = yaml_files(&folder);
