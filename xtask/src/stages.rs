@@ -83,24 +83,25 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
         let set_up = (depth == Depth::Full).then(|| {
             scope.spawn(|| stage("set-up", &|| up::up(places, Reach::Tests).map(|()| Tally::default())))
         });
-        run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), Runner::None, &tools));
+        run("format", &|| tee(cargo(&["fmt", "--all", "--check"]), Runner::None, &tools, ""));
         run("clippy", &|| {
             let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-            tee(cargo(&lints), Runner::None, &tools)
+            tee(cargo(&lints), Runner::None, &tools, "")
         });
         set_up.map(|set_up| set_up.join().expect("a stage tells its trouble and does not panic"))
     });
     stages.extend(set_up);
     let mut run = |name, work: &dyn Fn() -> Result<Tally>| stages.push(stage(name, work));
     run("tests", &|| {
-        tee(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]), Runner::Nextest, &tools)
+        tee(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]), Runner::Nextest, &tools, "")
     });
-    run("examples", &|| tee(cargo(&["test", "--workspace", "--doc"]), Runner::Libtest, &tools));
+    run("examples", &|| tee(cargo(&["test", "--workspace", "--doc"]), Runner::Libtest, &tools, ""));
     run("dependencies", &|| {
         tee(
             cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]),
             Runner::None,
             &tools,
+            "",
         )
     });
     if depth == Depth::Full {
@@ -110,25 +111,32 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
             let folder = gallery.to_string_lossy().into_owned();
             // Of the whole workspace, as the tests were: a build of one package takes other features of what all share,
             // and compiles it all again.
-            tee(cargo(&["build", "--quiet", "--workspace", "--examples"]), Runner::None, &tools)?;
+            tee(cargo(&["build", "--quiet", "--workspace", "--examples"]), Runner::None, &tools, "")?;
             let mut example = Command::new(beside_this("examples/gallery")?);
             example.args([&folder, "--shots"]).current_dir(places.root());
-            let tally = tee(example, Runner::None, &tools)?;
+            let tally = tee(example, Runner::None, &tools, "")?;
             say(&format!("every state of a report, as it looks: `{}`", gallery.join("shots").display()));
             Ok(tally)
         });
-        run("live tests", &|| tee(cargo(&LIVE), Runner::Nextest, &tools));
-        run("live tests, engine 26.1", &|| {
-            let result = second::up(places).and_then(|address| {
-                let mut live = cargo(&LIVE);
-                live.args(["-E", FIRST_ENGINE_ONLY]);
-                live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
-                tee(live, Runner::Nextest, &tools)
+        // Side by side: live tests mostly wait, and the engines share neither network nor stacks.
+        let (first, second) = thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                stage("live tests, engine 26.1", &|| {
+                    let result = second::up(places).and_then(|address| {
+                        let mut live = cargo(&LIVE);
+                        live.args(["-E", FIRST_ENGINE_ONLY]);
+                        live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
+                        tee(live, Runner::Nextest, &tools, "26.1 | ")
+                    });
+                    // Also after a start that failed half-way.
+                    second::down(places)?;
+                    result
+                })
             });
-            // Also after a start that failed half-way.
-            second::down(places)?;
-            result
+            let first = stage("live tests", &|| tee(cargo(&LIVE), Runner::Nextest, &tools, ""));
+            (first, second.join().expect("a stage tells its trouble and does not panic"))
         });
+        stages.extend([first, second]);
     }
     Ok(close(&stages))
 }
@@ -240,8 +248,8 @@ fn pytest(tools: &Path) -> Result<()> {
         .context("could not install `pytest`: try `python3 -m pip install pytest`")
 }
 
-/// Runs a command, shows what it says as it says it, and counts the tests that it tells of.
-fn tee(mut command: Command, runner: Runner, tools: &Path) -> Result<Tally> {
+/// Runs a command, shows what it says as it says it, each line after `mark`, and counts the tests that it tells of.
+fn tee(mut command: Command, runner: Runner, tools: &Path, mark: &'static str) -> Result<Tally> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let own = [tools.join("python/bin")].into_iter().filter(|folder| folder.join("pytest").exists());
     let folders: Vec<PathBuf> = own.chain(std::env::split_paths(&path)).chain([tools.join("bin")]).collect();
@@ -253,8 +261,8 @@ fn tee(mut command: Command, runner: Runner, tools: &Path) -> Result<Tally> {
         .spawn()
         .with_context(|| format!("could not start `{}`", words(&command)))?;
     let (stdout, stderr) = (
-        child.stdout.take().map(|from| show(from, runner)),
-        child.stderr.take().map(|from| show(from, runner)),
+        child.stdout.take().map(|from| show(from, runner, mark)),
+        child.stderr.take().map(|from| show(from, runner, mark)),
     );
     // No limit of our own: nextest has one for each test, and a compiler ends.
     let status = child.wait().context("could not wait for it")?;
@@ -274,11 +282,11 @@ fn words(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-fn show(from: impl Read + Send + 'static, runner: Runner) -> thread::JoinHandle<Tally> {
+fn show(from: impl Read + Send + 'static, runner: Runner, mark: &'static str) -> thread::JoinHandle<Tally> {
     thread::spawn(move || {
         let mut tally = Tally::default();
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            say(&line);
+            say(&format!("{mark}{line}"));
             tally.read(runner, &line);
         }
         tally
@@ -316,7 +324,7 @@ mod tests {
     fn a_command_that_fails_without_tests_is_an_error() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo broken >&2; exit 1"]);
-        assert!(tee(command, Runner::Nextest, Path::new("/none")).is_err());
+        assert!(tee(command, Runner::Nextest, Path::new("/none"), "").is_err());
     }
 
     #[test]
@@ -326,7 +334,7 @@ mod tests {
             "-c",
             "echo '     Summary [ 0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped' >&2; exit 100",
         ]);
-        let tally = tee(command, Runner::Nextest, Path::new("/none")).unwrap();
+        let tally = tee(command, Runner::Nextest, Path::new("/none"), "").unwrap();
         assert_eq!((tally.passed, tally.failed, tally.closing.len()), (2, 1, 1));
     }
 }
