@@ -29,8 +29,9 @@ impl Source {
     pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Problems> {
         let name = name.into();
         let wide = |read: fn([u8; 2]) -> u16| {
-            let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
-            String::from_utf16(&units).map_err(|_| bytes.len())
+            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+            let text = String::from_utf16(&units).ok().filter(|_| bytes.len() % 2 == 0);
+            text.ok_or(bytes.len())
         };
         let text = match bytes {
             [0xFF, 0xFE, ..] => wide(u16::from_le_bytes),

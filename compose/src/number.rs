@@ -153,3 +153,42 @@ fn write_json(node: &Node, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn floats_are_read_as_go_reads_them() {
+        for (text, value) in [
+            ("1_0.2_5", 10.25),
+            (".5_0", 0.5),
+            ("+5.", 5.0),
+            ("-1e1_0", -1e10),
+            ("0x1p-2", 0.25),
+            ("0x_1.8P+3", 12.0),
+            ("-0X.8p1", -1.0),
+            ("0x1p-1074", 5e-324),
+            ("0x1.fffffffffffff8p0", 2.0),
+            ("0x1.fffffffffffff7fffp0", 1.999_999_999_999_999_8),
+            ("1e-400", 0.0),
+        ] {
+            assert_eq!(parse_float(text), Some(value), "{text}");
+        }
+        for text in [
+            "", "_1", "1_", "1__0", "1_.5", "0x1", "0xp1", "0x1p", "0x1p1024", "1e400", "inf", "nan", "e1",
+            ".",
+        ] {
+            assert_eq!(parse_float(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in r"[-+]?(0x)?[0-9a-fA-F_.]{0,24}([pPeE][-+]?[0-9_]{0,12})?\PC{0,2}") {
+            let _ = parse_float(&text);
+        }
+    }
+}

@@ -3,6 +3,9 @@
 use super::node::Mark;
 use super::token::SyntaxError;
 
+/// Bytes that the CLI's reader takes in at once.
+const CHUNK: usize = 512;
+
 /// Stands for the end of the text; a real one is refused as a control character.
 const END: char = '\0';
 
@@ -15,13 +18,23 @@ pub(super) struct Cursor {
     column: usize,
     /// Line breaks since the last character that is not blank.
     newlines: usize,
+    /// Lines that start before this place lose their first character.
+    swallowed_until: usize,
 }
 
 impl Cursor {
     /// Refuses characters that YAML does not allow.
     pub(super) fn new(text: &str) -> Result<Self, SyntaxError> {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        let mut cursor = Self { chars: text.chars().collect(), index: 0, line: 0, column: 0, newlines: 0 };
+        // While a second byte order mark is the first thing in its buffer, the CLI's reader takes each line for one that
+        // starts with a mark, and drops a character of it.
+        let swallowed_until = if text.starts_with('\u{FEFF}') {
+            text.char_indices().take_while(|&(at, c)| at + c.len_utf8() + 3 <= CHUNK).count()
+        } else {
+            0
+        };
+        let chars = text.chars().collect();
+        let mut cursor = Self { chars, index: 0, line: 0, column: 0, newlines: 0, swallowed_until };
         match cursor.chars.iter().position(|&c| !is_allowed(c)) {
             None => Ok(cursor),
             Some(bad) => {
@@ -62,6 +75,13 @@ impl Cursor {
 
     pub(super) fn peek(&self) -> char {
         self.peek_at(0)
+    }
+
+    /// Passes the character that a line loses after a doubled byte order mark.
+    pub(super) fn swallow(&mut self) {
+        if self.column == 0 && self.index < self.swallowed_until && !self.at_end() {
+            self.skip();
+        }
     }
 
     pub(super) fn at_end(&self) -> bool {

@@ -396,9 +396,7 @@ impl Scanner {
 
     fn skip_to_token(&mut self) -> Scanned {
         loop {
-            if self.cursor.column() == 0 && self.cursor.peek() == '\u{FEFF}' {
-                self.cursor.skip();
-            }
+            self.cursor.swallow();
             while self.cursor.peek() == ' '
                 || (self.cursor.peek() == '\t' && (self.in_flow() || !self.simple_key_allowed))
             {
