@@ -30,7 +30,7 @@ impl Source {
         let name = name.into();
         let wide = |read: fn([u8; 2]) -> u16| {
             let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
-            let text = String::from_utf16(&units).ok().filter(|_| bytes.len() % 2 == 0);
+            let text = String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2));
             text.ok_or(bytes.len())
         };
         let text = match bytes {
