@@ -124,8 +124,11 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Returns the row in one word.
+    /// Returns the row in one word. A promotion that somebody stopped has not failed.
     pub fn state(&self) -> RowState {
+        if self.was_interrupted() {
+            return RowState::NotJudged;
+        }
         match (&self.cold.verdict, &self.promotion) {
             (ColdVerdict::Red { .. }, _) => RowState::Red,
             (ColdVerdict::NotJudged { .. }, _) => RowState::NotJudged,

@@ -52,6 +52,7 @@ fn ran(release: &str, word: &str) -> Ran {
             (green, ended(advance(&Cause::DataLost { volume: "data".into(), says: "it is gone".into() })))
         }
         "stuck" => (green, ended(advance(&Cause::Engine { says: "it did not answer".into() }))),
+        "stopped" => (green, ended(advance(&Cause::Interrupted))),
         "refused" => (green, ended(PromotionEnd::Refused { why: "it is held".into() })),
         "red" => (ColdVerdict::Red { why: crash() }, Promotion::NotDue),
         "unjudged" => (ColdVerdict::NotJudged { why: engine() }, Promotion::NotDue),
@@ -252,6 +253,7 @@ fn law_1_a_sweep_is_as_red_as_its_worst_row_and_an_empty_one_is_red() {
         ("a green@1.0.0+1; b lost@1.0.0+1", 0, 1),
         ("a green@1.0.0+1; b stuck@1.0.0+1", 0, 1),
         ("a green@1.0.0+1; b refused@1.0.0+1", 0, 1),
+        ("a green@1.0.0+1; b stopped@1.0.0+1", 0, 1),
         ("a green@1.0.0+1; b unjudged@1.0.0+1", 0, 1),
         ("a green@1.0.0+1; b far green@1.0.0+1", 0, 1),
         ("a green@1.0.0+1; b far red@1.0.0+1", 0, 1),
@@ -281,6 +283,7 @@ fn law_1_a_sweep_is_as_red_as_its_worst_row_and_an_empty_one_is_red() {
     a green@1.0.0+1; b lost@1.0.0+1 |0 of 1| red, 1 recipe is green, and its promotion failed
     a green@1.0.0+1; b stuck@1.0.0+1 |0 of 1| not judged, 1 recipe is green, and its promotion failed
     a green@1.0.0+1; b refused@1.0.0+1 |0 of 1| not judged, 1 recipe is green, and its promotion failed
+    a green@1.0.0+1; b stopped@1.0.0+1 |0 of 1| not judged, 1 recipe could not be judged
     a green@1.0.0+1; b unjudged@1.0.0+1 |0 of 1| not judged, 1 recipe could not be judged
     a green@1.0.0+1; b far green@1.0.0+1 |0 of 1| not judged, 1 recipe is unreachable
     a green@1.0.0+1; b far red@1.0.0+1 |0 of 1| red, 1 recipe is left out and red from before, 1 recipe is unreachable
