@@ -99,14 +99,17 @@ fn merge_service(base: &mut Service, overlay: Service) -> Result<(), MergeError>
         volumes,
         working_dir,
         extensions,
+        emptied: overlay_emptied,
     } = overlay;
+    // A list that the base has not and the overlay has emptied stays one that was not written.
+    let emptied = base.emptied;
     merge_build(&mut base.build, build);
     base.cap_add.extend(cap_add);
     base.cap_drop.extend(cap_drop);
     text(&mut base.cgroupns_mode, cgroupns_mode);
     text(&mut base.cgroup_parent, cgroup_parent);
     command_line(&mut base.command, command);
-    keyed(&mut base.configs, configs, source);
+    keyed(&mut base.configs, emptied.configs, configs, source);
     text(&mut base.container_name, container_name);
     merge_credential_spec(&mut base.credential_spec, credential_spec);
     base.depends_on.extend(depends_on);
@@ -129,16 +132,19 @@ fn merge_service(base: &mut Service, overlay: Service) -> Result<(), MergeError>
     text(&mut base.isolation, isolation);
     base.labels.extend(labels);
     base.links.extend(links);
-    block(&mut base.logging, logging, merge_logging);
+    if logging.as_ref().is_some_and(|logging| replaces(base.logging.as_ref(), logging)) {
+        base.emptied.logging_options = overlay_emptied.logging_options;
+    }
+    block(&mut base.logging, logging, |base, overlay| merge_logging(base, overlay, emptied.logging_options));
     text(&mut base.mac_address, mac_address);
     text(&mut base.network_mode, network_mode);
     merge_networks(&mut base.networks, networks);
     text(&mut base.pid, pid);
-    keyed(&mut base.ports, ports, |port: &Port| port.published);
+    keyed(&mut base.ports, emptied.ports, ports, |port: &Port| port.published);
     flag(&mut base.privileged, privileged);
     flag(&mut base.read_only, read_only);
     text(&mut base.restart, restart);
-    keyed(&mut base.secrets, secrets, source);
+    keyed(&mut base.secrets, emptied.secrets, secrets, source);
     base.security_opt.extend(security_opt);
     text(&mut base.shm_size, shm_size);
     flag(&mut base.stdin_open, stdin_open);
@@ -150,7 +156,7 @@ fn merge_service(base: &mut Service, overlay: Service) -> Result<(), MergeError>
     base.ulimits.extend::<BTreeMap<String, Ulimit>>(ulimits);
     text(&mut base.user, user);
     text(&mut base.userns_mode, userns_mode);
-    keyed(&mut base.volumes, volumes, |mount: &Mount| mount.target.clone());
+    keyed(&mut base.volumes, emptied.volumes, volumes, |mount: &Mount| mount.target.clone());
     text(&mut base.working_dir, working_dir);
     merge_extensions(&mut base.extensions, extensions)
 }
@@ -195,9 +201,10 @@ fn replace<T>(base: &mut T, overlay: T) {
     *base = overlay;
 }
 
-/// Keeps one item for each key, sorted. A base without items takes the overlay's as they are.
-fn keyed<T, K: Ord>(base: &mut Vec<T>, overlay: Vec<T>, key: impl Fn(&T) -> K) {
-    if base.is_empty() {
+/// Keeps one item for each key, sorted. A base without items takes the overlay's as they are, unless its list was written
+/// and emptied.
+fn keyed<T, K: Ord>(base: &mut Vec<T>, emptied: bool, overlay: Vec<T>, key: impl Fn(&T) -> K) {
+    if base.is_empty() && !emptied {
         *base = overlay;
         return;
     }
@@ -246,18 +253,25 @@ fn merge_healthcheck(base: &mut Healthcheck, overlay: Healthcheck) {
     flag(&mut base.disable, disable);
 }
 
-/// Options are merged for the same driver; a base without options loses the overlay's, as in the CLI.
-fn merge_logging(base: &mut Logging, overlay: Logging) {
-    if base.driver != overlay.driver && !base.driver.is_empty() && !overlay.driver.is_empty() {
+/// Options are merged for the same driver; a base without options loses the overlay's, as in the CLI,
+/// unless the base has them written and emptied.
+fn merge_logging(base: &mut Logging, overlay: Logging, emptied: bool) {
+    if replaces(Some(base), &overlay) {
         *base = overlay;
         return;
     }
     if base.driver.is_empty() {
         base.driver = overlay.driver;
     }
-    if !base.options.is_empty() {
+    if !base.options.is_empty() || emptied {
         base.options.extend(overlay.options);
     }
+}
+
+fn replaces(base: Option<&Logging>, overlay: &Logging) -> bool {
+    base.is_none_or(|base| {
+        base.driver != overlay.driver && !base.driver.is_empty() && !overlay.driver.is_empty()
+    })
 }
 
 fn merge_networks(
@@ -266,9 +280,9 @@ fn merge_networks(
 ) {
     for (name, network) in overlay {
         block(base.entry(name).or_default(), network, |base, overlay| {
-            let ServiceNetwork { aliases, driver_opts, ipv4_address, ipv6_address } = overlay;
+            // The base's driver options stay, and the overlay's are lost.
+            let ServiceNetwork { aliases, driver_opts: _, ipv4_address, ipv6_address } = overlay;
             base.aliases = aliases;
-            base.driver_opts = driver_opts;
             text(&mut base.ipv4_address, ipv4_address);
             text(&mut base.ipv6_address, ipv6_address);
         });

@@ -96,6 +96,20 @@ pub struct Service {
     pub volumes: Vec<Mount>,
     pub working_dir: String,
     pub extensions: Extensions,
+    /// Not printed.
+    pub emptied: Emptied,
+}
+
+/// Which lists of a service were written without an item. Nobody prints that, but a merge tells such a list from one that
+/// was not written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emptied {
+    pub configs: bool,
+    pub ports: bool,
+    pub secrets: bool,
+    pub volumes: bool,
+    /// The map `logging.options`, in the same way.
+    pub logging_options: bool,
 }
 
 /// How an image would be built. Swarm ignores it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Surroundings;
 use super::read::{Reader, extensions, find, spoken};
 use crate::model::{
-    BindOptions, Build, CredentialSpec, Deploy, DiscreteResource, FileReference, GenericResource,
+    BindOptions, Build, CredentialSpec, Deploy, DiscreteResource, Emptied, FileReference, GenericResource,
     Healthcheck, Limits, Logging, Mount, Placement, PlacementPreference, Port, Reservations, Resources,
     RestartPolicy, Service, ServiceNetwork, TmpfsOptions, Ulimit, UpdateConfig, VolumeOptions,
 };
@@ -78,7 +78,20 @@ pub(super) fn service(
         volumes: reader.each(node, path, "volumes", |reader, node, path| mount(reader, node, path, around)),
         working_dir: reader.text(node, path, "working_dir"),
         extensions: extensions(node),
+        emptied: Emptied {
+            configs: is_emptied(node, "configs"),
+            ports: is_emptied(node, "ports"),
+            secrets: is_emptied(node, "secrets"),
+            volumes: is_emptied(node, "volumes"),
+            logging_options: find(node, "logging")
+                .and_then(|logging| find(logging, "options"))
+                .is_some_and(|options| matches!(&options.kind, Kind::Map(entries) if entries.is_empty())),
+        },
     }
+}
+
+fn is_emptied(node: &Node, key: &str) -> bool {
+    find(node, key).is_some_and(|node| matches!(&node.kind, Kind::List(items) if items.is_empty()))
 }
 
 /// Reads the env files, then the block. A variable without a value, or with an empty one, takes the caller's.
