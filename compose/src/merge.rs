@@ -268,6 +268,7 @@ fn merge_logging(base: &mut Logging, overlay: Logging, emptied: bool) {
     }
 }
 
+/// Whether the overlay's logging takes the base's place whole: there is none, or of another driver.
 fn replaces(base: Option<&Logging>, overlay: &Logging) -> bool {
     base.is_none_or(|base| {
         base.driver != overlay.driver && !base.driver.is_empty() && !overlay.driver.is_empty()
