@@ -6,7 +6,7 @@ use std::fs;
 /// Time that all cores together have spent since the machine started, in the kernel's ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
-    /// Every one of them.
+    /// How many cores there are.
     count: u32,
     all: u64,
     idle: u64,

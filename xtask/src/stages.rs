@@ -118,7 +118,7 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
             say(&format!("every state of a report, as it looks: `{}`", gallery.join("shots").display()));
             Ok(tally)
         });
-        // Side by side: live tests mostly wait, and the engines share neither network nor stacks.
+        // Side by side: what one waits for, the other computes in; the engines share neither network nor stacks.
         let (first, second) = thread::scope(|scope| {
             let second = scope.spawn(|| {
                 stage("live tests, engine 26.1", &|| {
