@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 
 use super::block::Print;
 
+/// Longest key that is printed before its colon without a mark, in bytes. Readers look for the colon of such a key
+/// in 1,024 characters and no further; Docker's writer stops here.
+const LONGEST_PLAIN_KEY: usize = 128;
+
 pub(super) fn write(tree: &Print) -> String {
     let mut out = String::new();
     value(tree, 0, Place::Top, &mut out);
@@ -30,7 +34,14 @@ fn value(tree: &Print, indent: usize, place: Place, out: &mut String) {
         Print::Map(entries) if !entries.is_empty() => {
             for (index, (key, entry)) in entries.iter().enumerate() {
                 start_line(index, indent, place, out);
-                text(key, out);
+                if key.len() > LONGEST_PLAIN_KEY {
+                    out.push_str("? ");
+                    text(key, out);
+                    out.push('\n');
+                    pad(indent, out);
+                } else {
+                    text(key, out);
+                }
                 out.push(':');
                 value(entry, indent + 1, Place::Key, out);
             }
