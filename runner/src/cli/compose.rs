@@ -10,7 +10,7 @@ use compose::{Interpolation, LoadInput, Loaded, Source, load};
 use domain::StackName;
 
 use super::args::{ComposeArgs, ComposeCommand, ComposeFiles};
-use super::{Trouble, say};
+use super::{Trouble, say, tell};
 use crate::exit::Exit;
 
 pub(super) fn compose(args: &ComposeArgs) -> Result<Exit, Trouble> {
@@ -60,6 +60,8 @@ fn read(args: &ComposeFiles) -> Result<Loaded, Trouble> {
             Trouble::from_error(Exit::Usage, format!("could not read `{}`", path.display()), &error)
         })?;
         let parsed = compose::recipe::env_sample::parse(&path.display().to_string(), &text);
+        // The model is what Docker would make of the values that could be read; the others are named, not swallowed.
+        parsed.problems.iter().for_each(|problem| tell(&format!("warning: {problem}\n")));
         env.extend(parsed.values());
     }
     // What is set for this process wins, as it does for Docker.

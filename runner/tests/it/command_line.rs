@@ -120,6 +120,12 @@ fn compose_config_prints_the_model_and_refuses_with_every_problem() {
     std::fs::write(folder.path().join("env"), "TAG=1.28\n").unwrap();
     let (_, out, _) = simmer(folder.path(), &["compose", "config", "-c", "compose.yml", "--env-file", "env"]);
     assert!(out.contains("nginx:1.28"), "{out}");
+    std::fs::write(folder.path().join("env"), "nonsense\nA=\"a\"b\nTAG=1.28\n").unwrap();
+    let (exit, out, err) =
+        simmer(folder.path(), &["compose", "config", "-c", "compose.yml", "--env-file", "env"]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(out.contains("nginx:1.28"), "what can be read counts: {out}");
+    assert!(err.contains("warning: env:1") && err.contains("warning: env:2"), "the rest is named: {err}");
 
     std::fs::write(&file, "services:\n  app:\n    imge: nginx\n    deploy:\n      replicas: many\n").unwrap();
     let (exit, out, err) = simmer(folder.path(), &["compose", "config", "-c", "compose.yml"]);
