@@ -5,8 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a bench stops where it stands")]
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -15,12 +16,24 @@ use compose::specs::StackSpecs;
 use compose::{Interpolation, LoadInput, Source, load};
 use domain::settle::SettleLimits;
 use domain::{Cause, StackName};
+use futures_util::FutureExt as _;
 use harness::engine::{Broom, Engine, Freshness, Keep, Scope, Settled, Trouble, Wanted};
 
 /// Longest clearing that is waited for.
 const CLEAR: Duration = Duration::from_secs(60);
 /// A crash loop takes 12 s and more each time: the ratios have rounds enough.
 const CRASH_ROUNDS: usize = 3;
+/// All stacks that the bench makes, without their prefix and number.
+const NAMES: [&str; 4] = ["neighbour", "well", "crash", "stubborn"];
+
+/// What the one service is joined to.
+#[derive(Clone, Copy)]
+enum Network {
+    /// One of its own, as `docker stack deploy` makes it where nothing is said.
+    Own,
+    /// `proxy`, which a neighbour is on already: a recipe of one service behind Traefik has no other.
+    Shared,
+}
 
 /// A stack of one service, in a file that both sides read.
 struct Bench {
@@ -32,7 +45,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(engine: &Engine, name: &str, environment: &str) -> Self {
+    fn new(engine: &Engine, name: &str, environment: &str, network: Network) -> Self {
+        let networks = match network {
+            Network::Own => "networks: {internal: {}}",
+            Network::Shared => "networks: {internal: {external: true, name: proxy}}",
+        };
         let text = format!(
             "version: '3.8'\n\
              services:\n\
@@ -42,12 +59,12 @@ impl Bench {
              \x20   healthcheck: {{test: [CMD, /bin/healthy.sh], interval: 1s, timeout: 3s, retries: 3}}\n\
              \x20   deploy: {{endpoint_mode: dnsrr}}\n\
              \x20   networks: [internal]\n\
-             networks: {{internal: {{}}}}\n"
+             {networks}\n"
         );
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("compose.yml");
         std::fs::write(&file, &text).unwrap();
-        let stack = StackName::parse(&format!("bench-{name}-{}", std::process::id())).unwrap();
+        let stack = stack_of(name);
         let none = BTreeMap::new();
         let loaded = load(&LoadInput {
             files: &[Source { name: "compose.yml".into(), text }],
@@ -70,6 +87,7 @@ impl Bench {
 
     fn docker(&self, args: &[&str]) -> String {
         let output = Command::new("docker").args(["-H", self.engine.host()]).args(args).output().unwrap();
+        assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -93,15 +111,16 @@ impl Bench {
     }
 
     async fn clear(&self) {
-        let scope = Scope::stack(&self.stack);
-        self.engine.clear(&scope, Broom::AtOnce, Keep::Nothing, CLEAR).await.unwrap();
+        clear(&self.engine, &self.stack).await;
     }
 
     /// As people do it by hand: remove, then wait for the network.
     fn clear_by_docker(&self) {
+        let began = Instant::now();
         self.docker(&["stack", "rm", self.stack.as_str()]);
         let network = format!("name=^{}_internal$", self.stack);
         while !self.docker(&["network", "ls", "-q", "--filter", &network]).is_empty() {
+            assert!(began.elapsed() < CLEAR, "the network of `{}` does not go away", self.stack);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -127,6 +146,15 @@ impl Bench {
     }
 }
 
+fn stack_of(name: &str) -> StackName {
+    assert!(NAMES.contains(&name), "`{name}` would not be cleared at the end");
+    StackName::parse(&format!("bench-{name}-{}", std::process::id())).unwrap()
+}
+
+async fn clear(engine: &Engine, stack: &StackName) {
+    engine.clear(&Scope::stack(stack), Broom::AtOnce, Keep::Nothing, CLEAR).await.unwrap();
+}
+
 /// Wall time of one thing.
 async fn timed<T>(what: impl Future<Output = T>) -> (Duration, T) {
     let began = Instant::now();
@@ -148,35 +176,65 @@ fn told(what: &str, figure: &str, goal: &str, met: bool) {
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let rounds = std::env::var("SIMMER_BENCH_ROUNDS").map_or(20, |r| r.parse().unwrap());
     let engine = Engine::connect(None).await.unwrap();
+    // Whatever ends the measuring, its stacks go: they are no run's, so `simmer gc` would leave them.
+    let measured = AssertUnwindSafe(measure(&engine, rounds)).catch_unwind();
+    let is_whole = tokio::select! {
+        ended = measured => ended.is_ok(),
+        _ = tokio::signal::ctrl_c() => false,
+    };
+    for name in NAMES {
+        clear(&engine, &stack_of(name)).await;
+    }
+    if is_whole {
+        return ExitCode::SUCCESS;
+    }
+    println!("stopped; the bench's stacks are removed");
+    ExitCode::FAILURE
+}
+
+async fn measure(engine: &Engine, rounds: usize) {
     let facts = engine.facts().await.unwrap();
     println!("engine {}, {} CPUs, median of {rounds}, both sides in turn\n", facts.version, facts.cpus);
 
-    let well = Bench::new(&engine, "well", "");
-    let (mut ours, mut theirs, mut lags) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let since = Utc::now();
-        let (took, settled) = timed(well.deploy()).await;
-        settled.unwrap();
-        let settled_at = Utc::now();
-        ours.push(took);
-        lags.push((settled_at - well.healthy_at(since)).to_std().unwrap_or_default());
-        well.clear().await;
-        let began = Instant::now();
-        well.deploy_by_docker();
-        theirs.push(began.elapsed());
-        well.clear().await;
+    let neighbour = Bench::new(engine, "neighbour", "", Network::Shared);
+    neighbour.deploy().await.unwrap();
+    for (network, what) in [
+        (Network::Own, "deploy to settled / stack deploy --detach=false"),
+        (Network::Shared, "the same on `proxy`, a neighbour there"),
+    ] {
+        let well = Bench::new(engine, "well", "", network);
+        let (mut ours, mut theirs, mut lags) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let since = Utc::now();
+            let (took, settled) = timed(well.deploy()).await;
+            settled.unwrap();
+            let settled_at = Utc::now();
+            ours.push(took);
+            lags.push((settled_at - well.healthy_at(since)).to_std().unwrap_or_default());
+            well.clear().await;
+            let began = Instant::now();
+            well.deploy_by_docker();
+            theirs.push(began.elapsed());
+            well.clear().await;
+        }
+        let (ours, theirs, lag) = (median(ours), median(theirs), median(lags));
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        let figure = format!("{ratio:.2}x ({} against {})", seconds(ours), seconds(theirs));
+        told(what, &figure, "<= 0.25x", ratio <= 0.25);
+        let figure = format!("{} ms", lag.as_millis());
+        told(
+            "settled after the engine says healthy",
+            &figure,
+            "<= 200 ms",
+            lag <= Duration::from_millis(200),
+        );
     }
-    let (ours, theirs, lag) = (median(ours), median(theirs), median(lags));
-    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-    let figure = format!("{ratio:.2}x ({} against {})", seconds(ours), seconds(theirs));
-    told("deploy to settled / stack deploy --detach=false", &figure, "<= 0.25x", ratio <= 0.25);
-    let figure = format!("{} ms", lag.as_millis());
-    told("settled after the engine says healthy", &figure, "<= 200 ms", lag <= Duration::from_millis(200));
+    neighbour.clear().await;
 
-    let crash = Bench::new(&engine, "crash", "MODE: crash, EXIT_CODE: '3'");
+    let crash = Bench::new(engine, "crash", "MODE: crash, EXIT_CODE: '3'", Network::Own);
     let mut verdicts = Vec::new();
     for _ in 0..CRASH_ROUNDS {
         let (took, settled) = timed(crash.deploy()).await;
@@ -188,7 +246,7 @@ async fn main() {
     let figure = format!("{} (median of {CRASH_ROUNDS})", seconds(verdict));
     told("crash loop to verdict", &figure, "<= 20 s", verdict <= Duration::from_secs(20));
 
-    let stubborn = Bench::new(&engine, "stubborn", "MODE: ignore-term");
+    let stubborn = Bench::new(engine, "stubborn", "MODE: ignore-term", Network::Own);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         stubborn.deploy().await.unwrap();
