@@ -4,6 +4,7 @@
 //! Both know nothing of each other's clock: times come in as values.
 
 mod crash;
+mod node;
 mod seen;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crash::crash_loop;
+use node::node_trouble;
 pub use seen::{
     ContainerSeen, Health, Mode, Observation, ServiceSeen, SettleLimits, SpecSeen, TaskSeen, TaskState,
     Update,
@@ -140,6 +142,9 @@ fn rolled_back(seen: &Observation) -> Option<Cause> {
     let (rolled, kept): (Vec<_>, Vec<_>) = seen.services.iter().partition(|s| is_back(s));
     let first = rolled.first()?;
     let failed = first.tasks.iter().filter(|t| is_dead(t)).max_by_key(|t| t.since);
+    if let Some(cause) = failed.and_then(|task| node_trouble(first, task)) {
+        return Some(cause);
+    }
     let says = match (failed, first.message.as_str()) {
         (Some(task), _) => end_of(task),
         (None, "") => "the engine does not say why".to_owned(),
@@ -226,11 +231,12 @@ fn stand_of(service: &ServiceSeen, lasting: Lasting<'_>) -> Stand {
         Update::Paused => {
             // The engine only says which task it was; the task says why.
             let dead = service.tasks.iter().filter(|t| t.current && is_dead(t)).max_by_key(|t| t.since);
-            return Stand::Broken(Cause::UpdatePaused {
+            let paused = Cause::UpdatePaused {
                 service: service.name.clone(),
                 says: dead.map_or_else(|| service.message.clone(), end_of),
                 last_lines: Vec::new(),
-            });
+            };
+            return Stand::Broken(dead.and_then(|task| node_trouble(service, task)).unwrap_or(paused));
         }
     }
     let ready = service.tasks.iter().filter(|t| is_ready(service, t, lasting)).count() as u64;

@@ -130,6 +130,9 @@ pub fn advice(cause: &Cause) -> &str {
         Cause::Engine { .. } => {
             "Look at the engine: `simmer doctor`, then its log. It says nothing against the recipe; run again when the engine is well."
         }
+        Cause::Node { says } if says.contains("vxlan interface: file exists") => {
+            "An interface of a network that is gone is left on the node, and restarting the engine does not remove it: `simmer doctor` names it, `ip link delete NAME` removes it. It says nothing against the recipe."
+        }
         Cause::Node { .. } => {
             "Give the node what it lacks (`simmer doctor` shows disk, memory and networks), then run again. It says nothing against the recipe."
         }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Observation, ServiceSeen, SettleLimits, Stand, TaskSeen, TaskState, Update, end_of, is_dead, is_exit,
-    stand_of,
+    node_trouble, stand_of,
 };
 use crate::Cause;
 
@@ -34,6 +34,9 @@ pub(super) fn crash_loop(
         || (counted >= 2 && (exits.len() >= limits.crash_exits || now - first.since >= limits.crash_after));
     if !looping {
         return None;
+    }
+    if let Some(cause) = node_trouble(service, last) {
+        return Some(cause);
     }
     let unhealthy = exits.iter().filter(|t| t.says.contains("unhealthy container")).count();
     if last.state == TaskState::Rejected {
@@ -71,6 +74,9 @@ fn given_up(
     let busy = matches!(service.update, Update::Updating | Update::RollbackStarted);
     if successor || busy || now - last.since < limits.given_up {
         return None;
+    }
+    if let Some(cause) = node_trouble(service, last) {
+        return Some(cause);
     }
     if last.state == TaskState::Rejected {
         return Some(Cause::Rejected { service: service.name.clone(), says: end_of(last) });

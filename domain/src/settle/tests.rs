@@ -254,3 +254,4 @@ fn a_crash_from_before_the_stack_was_settled_is_forgiven_in_the_soak() {
 }
 
 mod crash;
+mod node;
