@@ -1,5 +1,8 @@
 //! Can this machine and its engine do the work? Each finding says what to do about it (CC-012).
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use harness::engine::{Engine, EngineError, EngineFacts, SwarmRole};
 
 use crate::instance::{EdgeKind, Instance};
@@ -44,6 +47,8 @@ impl Check {
 const OLDEST_MAJOR: u32 = 20;
 /// A clock that is off by more makes deadlines and certificates lie.
 const CLOCK_LIMIT_MILLIS: i64 = 5_000;
+/// How long an interface has to stay to be called left: one that is being made goes to its network within milliseconds.
+const LINK_PAUSE: Duration = Duration::from_secs(1);
 /// Less memory than this holds no two small stacks.
 const MEMORY_LIMIT: u64 = 2 * GIB;
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -177,6 +182,48 @@ pub async fn overlay_traffic(engine: &Engine) -> Check {
     }
 }
 
+/// Looks for interfaces that an engine left on its node when it ended while it made a network. Its numbers are given out
+/// again, so sooner or later a run's own network gets that one and none of its tasks starts (JOURNAL F-013).
+///
+/// `list` returns the names of the node's interfaces.
+pub async fn left_links(mut list: impl FnMut() -> Vec<String>) -> Check {
+    let mut look = || list().into_iter().filter(|name| is_overlay_link(name)).collect::<BTreeSet<_>>();
+    let mut left = look();
+    if !left.is_empty() {
+        tokio::time::sleep(LINK_PAUSE).await;
+        left = &left & &look();
+    }
+    if left.is_empty() {
+        return Check::new(
+            "links",
+            State::Good,
+            "no interface of an earlier network is left on the node",
+            "",
+        );
+    }
+    let names: Vec<_> = left.into_iter().collect();
+    let says = format!(
+        "left of earlier networks: {}; tasks on a network of that number do not start",
+        names.join(", ")
+    );
+    Check::new("links", State::Fair, says, &format!("ip link delete {}", names.join("; ip link delete ")))
+}
+
+/// The names of this machine's network interfaces.
+pub fn links() -> Vec<String> {
+    let folder = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    folder.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Whether the engine names an overlay network's interface so while it makes it: the network's number in hexadecimal
+/// and the beginning of its id (libnetwork, engines 20.10 to 26.1).
+fn is_overlay_link(name: &str) -> bool {
+    let parts = name.strip_prefix("vx-").and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(number, id)| {
+        number.len() == 6 && number.chars().all(|c| c.is_ascii_hexdigit()) && id.len() == 5
+    })
+}
+
 /// Tries the address of the edge.
 pub async fn edge(instance: &Instance) -> Check {
     match &instance.settings.edge.kind {
@@ -190,7 +237,7 @@ pub async fn edge(instance: &Instance) -> Check {
             ),
         },
         EdgeKind::External { address, .. } => {
-            let limit = std::time::Duration::from_secs(5);
+            let limit = Duration::from_secs(5);
             match tokio::time::timeout(limit, tokio::net::TcpStream::connect(address)).await {
                 Ok(Ok(_)) => Check::new("edge", State::Good, format!("external, {address} answers"), ""),
                 Ok(Err(error)) => Check::new(
@@ -270,5 +317,22 @@ mod tests {
     #[test]
     fn a_good_machine_has_nothing_to_say() {
         assert_eq!(told(&EngineFacts { ipvs: Some(true), ..facts() }), "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interface_that_stays_is_left_and_one_that_goes_was_being_made() {
+        let told = async |looks: [&[&str]; 2]| {
+            let mut looks = looks.into_iter().map(|names| names.iter().map(|n| (*n).to_owned()).collect());
+            let check = left_links(|| looks.next().unwrap_or_default()).await;
+            format!("{:?} {} | {}", check.state, check.says, check.remedy)
+        };
+        let others = ["lo", "eth0", "docker0", "vx-1", "vx-00100g-4yb6x", "vx-001002-4yb6xy"];
+        let none = told([&others, &others]).await;
+        assert!(none.starts_with("Good "), "{none}");
+        assert_eq!(told([&["vx-001002-4yb6x"], &["lo"]]).await, none, "gone a moment later");
+        insta::assert_snapshot!(
+            told([&["lo", "vx-001002-4yb6x", "vx-001003-abcde"], &["vx-001003-abcde", "vx-001002-4yb6x"]]).await,
+            @"Fair left of earlier networks: vx-001002-4yb6x, vx-001003-abcde; tasks on a network of that number do not start | ip link delete vx-001002-4yb6x; ip link delete vx-001003-abcde"
+        );
     }
 }

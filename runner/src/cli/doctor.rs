@@ -4,7 +4,7 @@ use harness::engine::{Engine, SwarmRole};
 
 use super::args::DoctorArgs;
 use super::{Place, Trouble, say};
-use crate::doctor::{Check, State, edge, judge, network, overlay_traffic};
+use crate::doctor::{Check, State, edge, judge, left_links, links, network, overlay_traffic};
 use crate::exit::Exit;
 use crate::instance::Instance;
 
@@ -36,6 +36,9 @@ async fn examine(place: &Place, instance: Option<&Instance>) -> Vec<Check> {
         let shared = instance.map_or("proxy", |i| i.settings.edge.network.as_str());
         checks.push(network(&engine, shared).await);
         checks.push(overlay_traffic(&engine).await);
+    }
+    if facts.is_local {
+        checks.push(left_links(links).await);
     }
     if let Some(instance) = instance {
         checks.push(edge(instance).await);
