@@ -125,7 +125,7 @@ pub(crate) fn main() -> Result<ExitCode> {
         Command::Demo => return demo::demo(&places),
         Command::Bench { only } => bench::bench(&places, &only)?,
         Command::Matrix { seeds, from } => matrix::matrix(&places, seeds, from)?,
-        Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?)?,
+        Command::SecondEngine { verb: SecondEngine::Up } => print(&second::up(&places)?.variables())?,
         Command::SecondEngine { verb: SecondEngine::Down } => second::down(&places)?,
         Command::Registry { verb: Registry::Up } => print(&registry::up(&places)?)?,
         Command::Registry { verb: Registry::Down } => registry::down(&places)?,

@@ -18,6 +18,8 @@ use crate::places::Places;
 use crate::progress::{Outcome, Progress};
 use crate::record::Record;
 
+/// Tells the live tests that restart an engine of their own in which root file system they find it.
+pub(crate) const LIVE_ROOT: &str = "SIMMER_LIVE_ROOT";
 /// Raised when the root file system has to be made anew.
 const ROOT_VERSION: &str = "1";
 const PACKAGES: &str = "usr-is-merged,docker.io,iptables,iproute2";
@@ -27,6 +29,8 @@ const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 const STOP_LIMIT: Duration = Duration::from_secs(5 * 60);
 const LOAD_LIMIT: Duration = Duration::from_secs(20 * 60);
 const LOOK: Duration = Duration::from_millis(50);
+/// The control group of its tasks.
+const CGROUP: &str = "simmer-second";
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// What the kernel allows for the path of a socket.
 const SOCKET_PATH: usize = 107;
@@ -55,8 +59,24 @@ impl Second {
     }
 }
 
-/// Starts the second engine with a swarm, the shared network and the live tests' images. Returns its address.
-pub(crate) fn up(places: &Places) -> Result<String> {
+/// A second engine that is up.
+#[derive(Debug)]
+pub(crate) struct Up {
+    /// Its address.
+    pub(crate) address: String,
+    /// The root file system that it runs in.
+    pub(crate) root: PathBuf,
+}
+
+impl Up {
+    /// What `env` before a command takes, so that the command meets this engine.
+    pub(crate) fn variables(&self) -> String {
+        format!("DOCKER_HOST={} {LIVE_ROOT}={}", self.address, self.root.display())
+    }
+}
+
+/// Starts the second engine with a swarm, the shared network and the live tests' images.
+pub(crate) fn up(places: &Places) -> Result<Up> {
     let _lock = lock::take(&places.state().join("xtask.lock"), "second-engine up")?;
     let record = Record::open(&places.state())?;
     let second = Second::of(places);
@@ -80,7 +100,7 @@ pub(crate) fn up(places: &Places) -> Result<String> {
         Ok(Outcome::Done(format!("`{PROXY}` made")))
     })?;
     progress.step("second engine: images", || load(&target, places))?;
-    Ok(second.address())
+    Ok(Up { address: second.address(), root: second.root })
 }
 
 /// Stops the second engine and removes what it kept. The root file system stays with the downloads.
@@ -137,7 +157,7 @@ fn cgroups() {
     // The unified hierarchy has it at the top, the older ones in a folder for each controller.
     let mut parents = vec![PathBuf::from(CGROUPS)];
     parents.extend(fs::read_dir(CGROUPS).into_iter().flatten().flatten().map(|entry| entry.path()));
-    for group in parents.iter().map(|parent| parent.join("simmer-second")) {
+    for group in parents.iter().map(|parent| parent.join(CGROUP)) {
         for task in fs::read_dir(&group).into_iter().flatten().flatten() {
             fs::remove_dir(task.path()).ok();
         }
@@ -218,6 +238,7 @@ fn launch(root: &Path, data: &Path, host: &Path, output: &File) -> Result<()> {
         .args(["--fork", "unshare", "--mount", "--net", "--propagation", "private"])
         .args(["sh", "-c", include_str!("second/enter.sh"), "sh"])
         .args([root, data, host])
+        .arg(format!("/{CGROUP}"))
         .stdin(Stdio::null())
         .stdout(output.try_clone().context("could not share the log")?)
         .stderr(output.try_clone().context("could not share the log")?)

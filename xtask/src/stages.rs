@@ -28,8 +28,6 @@ const LIVE: [&str; 6] = ["nextest", "run", "--workspace", "--profile", "live", "
 /// it for. A promotion with a provider beside it, and what was left of one, are the engine's business and shown on both.
 const FIRST_ENGINE_ONLY: &str = "not test(/^(shelf_data|aged|lineage|killed|canonical_open|sweep)::/) \
      and not test(/^samples::.*(node_red|radicale|syncthing|sign_on|in_memory)/)";
-/// Tells the live tests which engine they meet.
-const LIVE_ENGINE: &str = "SIMMER_LIVE_ENGINE";
 
 /// How much is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +120,10 @@ pub(crate) fn test(places: &Places, depth: Depth) -> Result<(Verdict, String)> {
         let (first, second) = thread::scope(|scope| {
             let second = scope.spawn(|| {
                 stage("live tests, engine 26.1", &|| {
-                    let result = second::up(places).and_then(|address| {
+                    let result = second::up(places).and_then(|second| {
                         let mut live = cargo(&LIVE);
                         live.args(["-E", FIRST_ENGINE_ONLY]);
-                        live.env("DOCKER_HOST", address).env(LIVE_ENGINE, "26.1");
+                        live.env("DOCKER_HOST", second.address).env(second::LIVE_ROOT, second.root);
                         tee(live, Runner::Nextest, &tools, "26.1 | ")
                     });
                     // Also after a start that failed half-way.

@@ -1,8 +1,8 @@
 # Turns a folder with a Debian root file system into the world of one dockerd. Runs in fresh mount and network
 # namespaces; the process namespace stays the machine's, so that ids of tasks mean the same on both sides.
-# Arguments: the root, the folder for its data, the folder for its socket and pidfile.
+# Arguments: the root, the folder for its data, the folder for its socket and pidfile, the control group of its tasks.
 set -eu
-root=$1 data=$2 host=$3
+root=$1 data=$2 host=$3 group=$4
 
 mount --bind "$root" "$root"
 mount --rbind /proc "$root/proc"
@@ -22,4 +22,4 @@ umount -l /old
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ip link set lo up
 exec dockerd --log-level warn --pidfile /run/simmer/dockerd.pid -H unix:///run/simmer/docker.sock \
-    --cgroup-parent /simmer-second
+    --cgroup-parent "$group"

@@ -12,16 +12,25 @@ use super::stage::{ONE, PATIENCE, on_engine, patient, svc};
 /// Longest time for a private engine to start or stop on a busy machine.
 const ENGINE_LIMIT: Duration = Duration::from_secs(300);
 
-/// A second engine in a network namespace of its own.
+/// How much of the engine's log a failed test shows.
+const TOLD_LINES: usize = 40;
+
+/// What turns a root file system into the world of one engine.
+const ENTER: &str = include_str!("../../../../xtask/src/second/enter.sh");
+
+/// An engine in a network namespace of its own: this machine's, or that of the root file system in `SIMMER_LIVE_ROOT`,
+/// which has another version.
 struct PrivateEngine {
     folder: tempfile::TempDir,
     name: String,
     daemon: Option<Child>,
 }
 
-fn done(command: &mut Command) {
+/// Runs it to a good end and returns what it printed.
+fn done(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 impl PrivateEngine {
@@ -29,7 +38,7 @@ impl PrivateEngine {
     async fn up() -> (Self, Engine) {
         // Under /tmp: a socket's path may have 108 characters.
         let folder = tempfile::Builder::new().prefix("simmer-").tempdir_in("/tmp").unwrap();
-        let name = format!("simmer-{}", std::process::id());
+        let name = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
         done(Command::new("ip").args(["netns", "add", &name]));
         done(Command::new("ip").args(["-n", &name, "link", "set", "lo", "up"]));
         let mut private = Self { folder, name, daemon: None };
@@ -50,32 +59,38 @@ impl PrivateEngine {
     }
 
     fn host(&self) -> String {
-        format!("unix://{}", self.path("d.sock").display())
+        format!("unix://{}", self.path("host/docker.sock").display())
     }
 
     fn start(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let daemon = Command::new("nsenter")
-            .arg(format!("--net=/run/netns/{}", self.name))
-            .args(["dockerd", "-H", &self.host(), "--cgroup-parent", &format!("/{}", self.name)])
-            .arg("--data-root")
-            .arg(self.path("data"))
-            .arg("--exec-root")
-            .arg(self.path("run"))
-            .arg("--pidfile")
-            .arg(self.path("pid"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.daemon = Some(daemon);
+        let group = format!("/{}", self.name);
+        let [data, host] = ["data", "host"].map(|part| self.path(part));
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::create_dir_all(&host).unwrap();
+        let mut daemon = Command::new("nsenter");
+        daemon.arg(format!("--net=/run/netns/{}", self.name));
+        match std::env::var_os("SIMMER_LIVE_ROOT") {
+            Some(root) => daemon
+                .args(["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"])
+                .args([root, data.into(), host.into(), group.into()]),
+            None => daemon
+                .args(["dockerd", "-H", &self.host(), "--cgroup-parent", &group])
+                .arg("--data-root")
+                .arg(data)
+                .arg("--exec-root")
+                .arg(self.path("run"))
+                .arg("--pidfile")
+                .arg(self.path("pid")),
+        };
+        daemon.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        self.daemon = Some(daemon.spawn().unwrap());
     }
 
     /// Ends it as a service manager would, and waits until it is gone.
     fn stop(&mut self) {
         let Some(mut daemon) = self.daemon.take() else { return };
-        // `nsenter` became the daemon: the process is the same.
+        // What was started became the daemon: the process is the same.
         let pid = rustix::process::Pid::from_child(&daemon);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         daemon.wait().unwrap();
@@ -94,13 +109,41 @@ impl PrivateEngine {
         }
     }
 
-    fn docker(&self, args: &[&str]) {
-        done(Command::new("docker").args(["-H", &self.host()]).args(args));
+    /// Prints what only this engine knows, and nobody can ask once it is gone.
+    #[expect(clippy::print_stderr, reason = "what a failed test says")]
+    fn tell(&self) {
+        let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        eprintln!("the private engine's last lines:");
+        lines[lines.len().saturating_sub(TOLD_LINES)..].iter().for_each(|line| eprintln!("{line}"));
+        eprintln!("its interfaces: {:?}", self.links());
+    }
+
+    /// The names of its node's interfaces.
+    fn links(&self) -> Vec<String> {
+        let output = Command::new("ip").args(["-n", &self.name, "-brief", "link"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().filter_map(|line| line.split([' ', '@']).next()).map(str::to_owned).collect()
+    }
+
+    /// Removes what an engine leaves that ends while it makes a network: an interface that keeps the network's tasks
+    /// from starting for ever (JOURNAL F-013). That is another test's matter.
+    fn unlink(&self) {
+        for link in self.links().iter().filter(|name| name.starts_with("vx-")) {
+            done(Command::new("ip").args(["-n", &self.name, "link", "delete", link]));
+        }
+    }
+
+    fn docker(&self, args: &[&str]) -> String {
+        done(Command::new("docker").args(["-H", &self.host()]).args(args))
     }
 }
 
 impl Drop for PrivateEngine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
+        }
         self.stop();
         // The engine leaves mounts of its network namespaces behind.
         drop(
@@ -125,6 +168,7 @@ async fn an_engine_that_restarts_while_we_settle_is_waited_for_and_looked_at_aga
         let () = stopped.await.unwrap();
         tokio::task::spawn_blocking(move || {
             private.stop();
+            private.unlink();
             private.start();
             private
         })
@@ -155,6 +199,28 @@ async fn an_engine_that_restarts_while_we_settle_is_waited_for_and_looked_at_aga
         assert!(tasks >= 2, "the task of before and its successor: {tasks}");
     });
     let ((), private) = tokio::join!(test, restart);
+    drop(private);
+}
+
+#[tokio::test]
+async fn an_interface_that_an_engine_left_is_told_as_the_nodes_trouble() {
+    let (private, engine) = PrivateEngine::up().await;
+    let private = std::sync::Arc::new(private);
+    let node = private.clone();
+    on_engine(engine, "left", |stage| async move {
+        stage.apply([]).await;
+        let format = "{{index .Options \"com.docker.network.driver.overlay.vxlanid_list\"}}";
+        let number = node.docker(&["network", "inspect", "--format", format, &stage.name("internal")]);
+        let link = ["link", "add", "vx-left", "type", "vxlan", "id", number.trim(), "dstport", "4789"];
+        done(Command::new("ip").args(["-n", &node.name]).args(link));
+
+        let applied = stage.apply([svc("app")]).await;
+        let trouble = stage.settle(&applied).await.unwrap_err();
+        assert_eq!(trouble.cause.fault(), domain::Fault::Platform, "{trouble}");
+        assert_eq!(trouble.cause.name(), "node");
+        assert!(trouble.cause.to_string().contains("vxlan interface: file exists"), "{trouble}");
+    })
+    .await;
     drop(private);
 }
 
